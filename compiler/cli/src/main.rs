@@ -1,0 +1,3 @@
+//! The `meshc` program.
+
+fn main() {}

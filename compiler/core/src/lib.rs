@@ -1,0 +1,17 @@
+//! The pure core of `meshc`: text in, bundle out.
+//!
+//! ```text
+//! text ─parse─► File ─lower─► Sources ─resolve─► Draft ─check─► Mesh ─backend─► Manifests ─patch─► Bundle
+//! ```
+//!
+//! Nothing in this crate touches disk, network, clock, environment variables or git; [`world::World`] is how it
+//! reads, and what it produces are values. The same input gives the same bytes on every machine.
+
+pub mod bundle;
+pub mod code;
+pub mod diagnostic;
+pub mod inventory;
+pub mod model;
+pub mod source;
+pub mod syntax;
+pub mod world;

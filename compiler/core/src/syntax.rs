@@ -1,0 +1,3 @@
+//! Text to statements and back. Knows words, blocks and comments, and no setting's name.
+
+pub mod tree;
