@@ -1,0 +1,232 @@
+//! Callers to grants: names to accounts, operations to ports, and what would silently refuse or admit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::rpc::{self, Methods};
+use super::shape::Shape;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::inventory::Workload;
+use crate::lower::setting::{AllowDecl, CallerKey};
+use crate::model::MtlsMode;
+use crate::model::access::{Grant, Operation, Peer};
+use crate::source::{Span, Spanned, Text};
+
+/// Somebody who may call: a service or a caller.
+#[derive(Debug)]
+pub(crate) struct Party<'c> {
+    /// Where it is declared.
+    pub(crate) span: Span,
+    /// Its namespace in the cluster.
+    pub(crate) rendered: Text,
+    /// Accounts by namespace (of the sources, and in the cluster) and name.
+    pub(crate) accounts: Vec<Account>,
+    /// Known to have no sidecar, by this line.
+    pub(crate) no_sidecar: Option<Span>,
+    /// Its workloads.
+    pub(crate) workloads: Vec<&'c Workload>,
+}
+
+/// A ServiceAccount.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Account {
+    /// Namespace in the sources.
+    pub(crate) namespace: Text,
+    /// Namespace in the cluster.
+    pub(crate) rendered: Text,
+    /// Name.
+    pub(crate) name: Text,
+}
+
+/// Every party by namespace and name.
+pub(crate) type Parties<'c> = HashMap<(Text, Text), Party<'c>>;
+
+/// What callers could not be found: by namespace and name, the places that name them.
+pub(crate) type Unknown = BTreeMap<(Text, Text), Vec<Span>>;
+
+/// The grants of one service.
+pub(crate) fn grants(
+    shape: &Shape<'_>,
+    methods: &Methods,
+    parties: &Parties<'_>,
+    exposed: bool,
+    unknown: &mut Unknown,
+    out: &mut Diagnostics,
+) -> Vec<Grant> {
+    let mut grants = Vec::new();
+    if shape.stated.allows.is_empty() && shape.stated.allow_none.is_none() && !exposed && !shape.broken {
+        let name = &shape.decl.name;
+        out.add(
+            Diagnostic::new(Code::NoCallers, name.span, format!("nothing says who may call `{}`", name.value))
+                .help("name its callers: `allow web, payments/ledger`; if nobody calls it, write `allow none`"),
+        );
+    }
+    let mut checked: HashMap<(Text, Text), ()> = HashMap::new();
+    for (caller, decl, span) in &shape.stated.allows {
+        let Some(candidates) = ports(shape, decl, out) else { continue };
+        let by_port = by_port(shape, methods, decl, &candidates, out);
+        match caller {
+            CallerKey::Anyone => push(&mut grants, shape, *span, &Peer::Anyone, &by_port),
+            CallerKey::Named(namespace, name) => {
+                let key = (namespace.clone().unwrap_or_else(|| shape.namespace.clone()), name.clone());
+                let Some(party) = parties.get(&key) else {
+                    unknown.entry(key).or_default().push(decl.caller);
+                    continue;
+                };
+                if checked.insert(key.clone(), ()).is_none() {
+                    identity(shape, caller, decl, party, &candidates, out);
+                }
+                for account in &party.accounts {
+                    let peer = Peer::Account(account.rendered.clone(), account.name.clone());
+                    push(&mut grants, shape, decl.caller, &peer, &by_port);
+                }
+            }
+        }
+    }
+    grants
+}
+
+/// Ports of an `allow` line: the one behind `on`, else every port that callers can dial. A container port without a
+/// Service port (metrics, debugging) opens to those alone who are allowed `on` it.
+fn ports(shape: &Shape<'_>, decl: &AllowDecl, out: &mut Diagnostics) -> Option<Vec<usize>> {
+    match &decl.port {
+        Some(port) => port_index(shape, port, out).map(|index| vec![index]),
+        None => {
+            let dialled = |index: &usize| {
+                let of_host = |host: &crate::model::Host| host.ports.iter().any(|(_, at)| at == index);
+                shape.ports.get(*index).is_some_and(|port| port.service.is_some()) || shape.hosts.iter().any(of_host)
+            };
+            Some((0..shape.ports.len()).filter(dialled).collect())
+        }
+    }
+}
+
+/// The port with this Service number, else with this container number.
+pub(crate) fn port_index(shape: &Shape<'_>, port: &Spanned<u16>, out: &mut Diagnostics) -> Option<usize> {
+    let own = shape.hosts.first().into_iter().flat_map(|host| &host.ports);
+    let by_service = own.clone().find(|(number, _)| *number == port.value).map(|(_, index)| *index);
+    let found = by_service.or_else(|| shape.ports.iter().position(|known| known.container == port.value));
+    if found.is_none() && !shape.broken {
+        let numbers: Vec<String> = own.map(|(number, _)| number.to_string()).collect();
+        let containers = shape.ports.iter().filter(|port| port.service.is_none()).map(|port| port.container.to_string());
+        let all: Vec<String> = numbers.into_iter().chain(containers).collect();
+        let names = crate::suggest::list(all.iter().map(String::as_str), 9);
+        let message = format!("`{}` has no port {}", shape.decl.name.value, port.value);
+        out.add(
+            Diagnostic::new(Code::UnknownPort, port.span, message)
+                .related(shape.decl.name.span, format!("its ports: {names}"))
+                .help("correct the number, or declare the port"),
+        );
+    }
+    found
+}
+
+/// Operations by port index; an empty list of operations is everything on that port.
+fn by_port(
+    shape: &Shape<'_>,
+    methods: &Methods,
+    decl: &AllowDecl,
+    candidates: &[usize],
+    out: &mut Diagnostics,
+) -> Vec<(u16, Vec<Operation>)> {
+    let container = |index: usize| shape.ports.get(index).map(|port| port.container);
+    if decl.operations.is_empty() {
+        return candidates.iter().filter_map(|index| container(*index)).map(|port| (port, Vec::new())).collect();
+    }
+    let mut list: Vec<(u16, Vec<Operation>)> = Vec::new();
+    for (index, operation) in rpc::allowed(shape, methods, &decl.operations, candidates, out) {
+        let Some(port) = container(index) else { continue };
+        match list.iter_mut().find(|(known, _)| *known == port) {
+            Some((_, operations)) => operations.push(operation),
+            None => list.push((port, vec![operation])),
+        }
+    }
+    list
+}
+
+fn push(grants: &mut Vec<Grant>, shape: &Shape<'_>, span: Span, peer: &Peer, by_port: &[(u16, Vec<Operation>)]) {
+    let _ = shape;
+    let mut left: Vec<(Vec<u16>, &Vec<Operation>)> = Vec::new();
+    for (port, operations) in by_port {
+        match left.iter_mut().find(|(_, known)| *known == operations) {
+            Some((ports, _)) => ports.push(*port),
+            None => left.push((vec![*port], operations)),
+        }
+    }
+    for (mut ports, operations) in left {
+        ports.sort_unstable();
+        ports.dedup();
+        grants.push(Grant { span, peer: peer.clone(), operations: operations.clone(), ports });
+    }
+}
+
+/// Whether a caller has the identity by which it is allowed, on every port that it is allowed on.
+fn identity(
+    shape: &Shape<'_>,
+    caller: &CallerKey,
+    decl: &AllowDecl,
+    party: &Party<'_>,
+    candidates: &[usize],
+    out: &mut Diagnostics,
+) {
+    let name = caller.name();
+    if let Some(without) = party.no_sidecar {
+        out.add(
+            Diagnostic::new(
+                Code::CallerWithoutIdentity,
+                decl.caller,
+                format!("`{name}` has no sidecar, so nobody can know that it is `{name}`"),
+            )
+            .related(without, "without a sidecar by this line")
+            .help("give it a sidecar, or write `allow anyone` and a mode other than `strict`"),
+        );
+        return;
+    }
+    let weakest = candidates.iter().filter_map(|index| shape.ports.get(*index)).min_by_key(|port| port.mtls);
+    let Some(port) = weakest.filter(|port| port.mtls != MtlsMode::Strict) else { return };
+    let line = port.behaviour.mtls.map(|(_, span)| span).or(shape.mtls_span);
+    let anyone = shape.stated.allows.iter().any(|(caller, ..)| **caller == CallerKey::Anyone);
+    let mut diagnostic = Diagnostic::new(
+        Code::CallerWithoutIdentity,
+        decl.caller,
+        match port.mtls {
+            MtlsMode::Disable => format!("`{name}` is allowed by its identity, and without mTLS it has none"),
+            _ => format!("`{name}` is refused when it calls in plaintext, which `permissive` lets arrive"),
+        },
+    );
+    if let Some(line) = line {
+        diagnostic = diagnostic.related(line, format!("`mtls {}`", port.mtls.name()));
+    }
+    if port.mtls == MtlsMode::Disable {
+        out.add(diagnostic.help("write `mtls strict` for this service, or `allow anyone`"));
+    } else if !anyone {
+        diagnostic.severity = Severity::Warning;
+        out.add(diagnostic.help("write `mtls strict`, or `allow anyone` for callers without a sidecar"));
+    }
+}
+
+/// One finding for each caller that is not declared, however often it is named.
+pub(crate) fn report_unknown(
+    unknown: Unknown,
+    names: &crate::resolve::names::Names,
+    out: &mut Diagnostics,
+) {
+    if names.names_missing {
+        return;
+    }
+    for ((namespace, name), mut places) in unknown {
+        places.sort();
+        let Some(first) = places.first().copied() else { continue };
+        let shown = if namespace == names.default_namespace { name.to_string() } else { format!("{namespace}/{name}") };
+        let mut diagnostic = Diagnostic::new(Code::UnknownCaller, first, format!("no service or caller is named `{shown}`"));
+        if names.gateways.contains_key(&name) {
+            diagnostic = diagnostic.help(format!("`{name}` is a gateway: `expose HOST on {name}` allows it"));
+        } else {
+            diagnostic = names.near(diagnostic, &Spanned::new(name.clone(), first), &namespace, &places);
+        }
+        for place in places.iter().skip(1) {
+            diagnostic = diagnostic.related(*place, "and here");
+        }
+        out.add(diagnostic);
+    }
+}

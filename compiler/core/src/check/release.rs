@@ -1,0 +1,239 @@
+//! Versions, the recorded state, and the plan of a release.
+
+use super::shape::Shape;
+use super::traffic;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::lower::setting::Stage;
+use crate::model::release::{Routing, Subset, VersionDecl};
+use crate::source::{Span, Text};
+use crate::state::{Record, Recorded};
+use crate::suggest;
+
+/// The routing of a service, from what it declares and what is recorded.
+pub(crate) fn routing(
+    shape: &Shape<'_>,
+    recorded: Option<&Recorded>,
+    out: &mut Diagnostics,
+) -> Option<Routing> {
+    let Some((declared, span)) = shape.stated.version else {
+        if let Some(Recorded { record: Some(record), .. }) = recorded {
+            let message = format!("`{}` has a recorded release and states no version", shape.decl.name.value);
+            out.add(
+                Diagnostic::new(Code::InvalidState, shape.decl.name.span, message)
+                    .note(format!("recorded: {}", record.describe()))
+                    .help(format!("keep `version {}`; a release that ran is ended by its state, not by its line", record.stable)),
+            );
+        }
+        return None;
+    };
+    if let Some(headless) = shape.headless {
+        out.add(traffic::headless("version", span, headless));
+    }
+    check_plan(shape, declared, span, out);
+    let shares = shares(declared, span, recorded, out)?;
+    let held = recorded.is_some_and(|recorded| recorded.held);
+    let routing = build(&shares, held, span, out)?;
+    check_pods(shape, &routing, span, out);
+    Some(routing)
+}
+
+/// Versions with their weights, stable first; every subset that must exist, in order.
+struct Shares {
+    stable: Text,
+    /// The other version and its weight.
+    canary: Option<(Text, u32)>,
+    /// A version that a former release left and that may still be routed to.
+    former: Option<Text>,
+}
+
+fn shares(
+    declared: &VersionDecl,
+    span: Span,
+    recorded: Option<&Recorded>,
+    out: &mut Diagnostics,
+) -> Option<Shares> {
+    let left = declared.stable.value.clone();
+    let Some(record) = recorded.and_then(|recorded| recorded.record.as_ref()) else {
+        return Some(Shares { stable: left, canary: None, former: None });
+    };
+    let recorded = |record: &Record| Shares {
+        stable: record.stable.clone(),
+        canary: record.canary.clone().map(|canary| (canary, record.weight)),
+        former: None,
+    };
+    let next = declared.next.as_ref().map(|next| &next.value);
+    // The recorded release is this one, or it ended as this one wants it.
+    if record.stable == left {
+        return Some(match (&record.canary, next) {
+            (Some(running), Some(next)) if running == next => recorded(record),
+            // A newer version while one runs, or none any more: back to stable first (design: in steps).
+            (Some(running), Some(next)) => {
+                Shares { stable: left, canary: Some((next.clone(), 0)), former: Some(running.clone()) }
+            }
+            (Some(running), None) => Shares { stable: left, canary: Some((running.clone(), 0)), former: None },
+            (None, _) => Shares { stable: left, canary: None, former: None },
+        });
+    }
+    if record.canary.is_none() && next == Some(&record.stable) {
+        return Some(recorded(record));
+    }
+    out.add(
+        Diagnostic::new(Code::StateWaits, span, format!("this environment keeps its own release: {}", record.describe()))
+            .label(match next {
+                Some(next) => format!("declared: {left} -> {next}"),
+                None => format!("declared: {left}"),
+            })
+            .help(format!("it follows once `{left}` is what it runs by its own record")),
+    );
+    Some(recorded(record))
+}
+
+fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Option<Routing> {
+    let mut subsets: Vec<Subset> = Vec::new();
+    let versions = std::iter::once(&shares.stable)
+        .chain(shares.canary.as_ref().map(|(version, _)| version))
+        .chain(shares.former.as_ref());
+    for version in versions {
+        let name = subset_name(version);
+        if let Some(other) = subsets.iter().find(|subset| subset.name == name) {
+            let message = format!("`{}` and `{version}` both become the subset `{name}`", other.version);
+            out.add(
+                Diagnostic::new(Code::VersionsCollide, span, message)
+                    .note("a subset is named in lower-case letters, digits and `-`")
+                    .help("give one of the versions another name"),
+            );
+            return None;
+        }
+        subsets.push(Subset { name, version: version.clone() });
+    }
+    let (weights, at_hold, summary) = match &shares.canary {
+        None => (vec![(0, 100)], vec![(0, 100)], format!("{} 100 %", shares.stable)),
+        Some((canary, weight)) => {
+            let weight = if held { 0 } else { *weight };
+            let mark = if held { " (held)" } else { "" };
+            let summary = format!("{} {} %, {canary} {weight} %{mark}", shares.stable, 100 - weight);
+            (vec![(0, 100 - weight), (1, weight)], vec![(0, 100), (1, 0)], summary)
+        }
+    };
+    Some(Routing { subsets, weights, held: at_hold, summary })
+}
+
+/// A DNS-1123 label made of a version, which may hold capitals, `.` and `_`.
+pub(crate) fn subset_name(version: &str) -> Text {
+    let name: String = version
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
+    name.into()
+}
+
+/// Every version that gets traffic has pods, as far as the inventory knows.
+fn check_pods(shape: &Shape<'_>, routing: &Routing, span: Span, out: &mut Diagnostics) {
+    if shape.workloads.is_empty() || shape.broken {
+        return;
+    }
+    let label = |version: &Text| shape.workloads.iter().any(|workload| workload.labels.get("version") == Some(version));
+    for (index, weight) in &routing.weights {
+        let Some(subset) = routing.subsets.get(*index).filter(|_| *weight > 0) else { continue };
+        if label(&subset.version) {
+            continue;
+        }
+        let mut diagnostic = Diagnostic::new(
+            Code::UnknownVersion,
+            span,
+            format!("no pod of `{}` carries `version: {}`", shape.decl.name.value, subset.version),
+        );
+        let carried: Vec<&str> = shape.workloads.iter().filter_map(|w| w.labels.get("version")).map(Text::as_str).collect();
+        if let Some(workload) = shape.workloads.first() {
+            let text = match workload.labels.get("version") {
+                Some(version) => format!("this {} carries `version: {version}`", workload.kind.name()),
+                None => format!("this {} has no `version` label", workload.kind.name()),
+            };
+            diagnostic = diagnostic.related(workload.span, text);
+        }
+        diagnostic = diagnostic.note("its subset would be empty, and every call sent to it would fail");
+        out.add(match suggest::nearest(&subset.version, carried) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help(format!("add `version: {}` to the labels of the pod template", subset.version)),
+        });
+    }
+}
+
+fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut Diagnostics) {
+    let canary = &shape.stated.canary;
+    if let Some((stages, _)) = canary.stages {
+        check_stages(stages, out);
+    }
+    let Some(next) = &declared.next else { return };
+    let Some((stages, stages_at)) = canary.stages else {
+        out.add(
+            Diagnostic::new(Code::ReleaseWithoutPlan, span, format!("nothing says how `{}` is released", next.value))
+                .help("use a preset with a canary, such as `is cautious` of `std/canary`, or write `canary { … }`"),
+        );
+        return;
+    };
+    let missing = [
+        (canary.gates.is_empty(), "no `abort when …`: nothing would stop a failing version"),
+        (canary.require.is_none(), "no `require N requests`: a stage without traffic would count as a success"),
+        (canary.no_data.is_none(), "no `on no-data …`: nothing says what an unreachable Prometheus means"),
+    ];
+    for (_, text) in missing.into_iter().filter(|(missing, _)| *missing) {
+        out.add(
+            Diagnostic::new(Code::GateNotHonest, stages_at, format!("the canary has {text}"))
+                .related(span, "this release follows it")
+                .help("state it in the `canary` block, or use a preset of `std/canary`"),
+        );
+    }
+    check_samples(shape, stages, out);
+}
+
+fn check_stages(stages: &[Stage], out: &mut Diagnostics) {
+    for pair in stages.windows(2) {
+        if let [before, after] = pair {
+            if after.weight <= before.weight {
+                out.add(
+                    Diagnostic::new(
+                        Code::StagesNotRising,
+                        after.span,
+                        format!("a stage of {} % follows one of {} %", after.weight, before.weight),
+                    )
+                    .related(before.span, "the stage before")
+                    .help("stages rise; put them in order"),
+                );
+            }
+        }
+    }
+    if let Some(last) = stages.last().filter(|last| last.weight != 100) {
+        out.add(
+            Diagnostic::new(Code::StagesNotRising, last.span, format!("the last stage is {} %", last.weight))
+                .help("add the stage that ends the release: `stage 100% for 1h`"),
+        );
+    }
+}
+
+/// A limit on all requests bounds what a stage can see.
+fn check_samples(shape: &Shape<'_>, stages: &[Stage], out: &mut Diagnostics) {
+    let Some((required, require_at)) = shape.stated.canary.require else { return };
+    let Some((rate, limit_at)) = shape.stated.behaviour.limits.first().copied().flatten() else { return };
+    let proxies = u64::from(shape.replicas.unwrap_or(1));
+    for stage in stages {
+        let Some(duration) = stage.duration else { continue };
+        // Requests in the stage, times 100, at most: rate per window on each proxy, of which the canary gets its share.
+        let requests = u64::from(rate.requests) * duration.0 / (u64::from(rate.window_seconds) * 1_000) * proxies;
+        let seen = requests * u64::from(stage.weight) / 100;
+        if seen < u64::from(required) {
+            out.add(
+                Diagnostic::new(
+                    Code::CanaryStarved,
+                    stage.span,
+                    format!("at {} % for {duration} the canary sees at most {seen} requests, and {required} are required", stage.weight),
+                )
+                .related(limit_at, "the limit lets no more through")
+                .related(require_at, "required here")
+                .help("make the stage longer, require fewer requests, or raise the limit"),
+            );
+            return;
+        }
+    }
+}

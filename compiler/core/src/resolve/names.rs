@@ -1,0 +1,212 @@
+//! Names to declarations. Duplicates are reported here, and what a reference without its namespace may mean.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::lower::declaration::{Declarations, MeshDecl};
+use crate::source::{Span, Spanned, Text};
+use crate::suggest;
+
+/// What stands behind a name that may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// Index into [`Declarations::services`].
+    Service(usize),
+    /// Index into [`Declarations::callers`].
+    Caller(usize),
+}
+
+/// Every name of a project. The maps are looked up, never walked, but for `namespaces` which is sorted.
+#[derive(Debug, Default)]
+pub struct Names {
+    /// The one `mesh`.
+    pub mesh: Option<usize>,
+    /// Where top-level services live; empty where the mesh states none.
+    pub default_namespace: Text,
+    /// Services and callers by namespace and name.
+    pub members: HashMap<(Text, Text), Member>,
+    /// Namespaces of members by their bare name, for references without a namespace.
+    pub by_name: HashMap<Text, Vec<Text>>,
+    /// Namespaces with the indices of their openings.
+    pub namespaces: BTreeMap<Text, Vec<usize>>,
+    /// Gateways.
+    pub gateways: BTreeMap<Text, usize>,
+    /// Environments with the indices of their openings.
+    pub environments: BTreeMap<Text, Vec<usize>>,
+    /// Names may be missing because a declaration could not be read.
+    pub names_missing: bool,
+}
+
+impl Names {
+    /// Collects all names.
+    pub fn collect(declarations: &Declarations, out: &mut Diagnostics) -> Self {
+        let mut names = Names { names_missing: declarations.names_missing, ..Names::default() };
+        names.mesh(&declarations.meshes, out);
+        for (index, namespace) in declarations.namespaces.iter().enumerate() {
+            names.namespaces.entry(namespace.name.value.clone()).or_default().push(index);
+        }
+        if !names.default_namespace.is_empty() {
+            names.namespaces.entry(names.default_namespace.clone()).or_default();
+        }
+        let mut first: HashMap<(Text, Text), Span> = HashMap::new();
+        let services = declarations.services.iter().enumerate().map(|(i, service)| {
+            (Member::Service(i), &service.namespace, &service.name, "service")
+        });
+        let callers = declarations
+            .callers
+            .iter()
+            .enumerate()
+            .map(|(i, caller)| (Member::Caller(i), &caller.namespace, &caller.name, "caller"));
+        let mut homeless = None;
+        for (member, namespace, name, kind) in services.chain(callers) {
+            let namespace = match namespace {
+                Some(namespace) => namespace.value.clone(),
+                None if names.default_namespace.is_empty() => {
+                    homeless.get_or_insert(name.span);
+                    Text::default()
+                }
+                None => names.default_namespace.clone(),
+            };
+            let key = (namespace, name.value.clone());
+            if let Some(known) = first.get(&key) {
+                out.add(
+                    Diagnostic::new(
+                        Code::DuplicateDeclaration,
+                        name.span,
+                        format!("the {kind} `{}/{}` is declared twice", key.0, key.1),
+                    )
+                    .related(*known, "first declared here")
+                    .help("keep one of the two; an environment changes a service in its own block"),
+                );
+                continue;
+            }
+            first.insert(key.clone(), name.span);
+            names.by_name.entry(key.1.clone()).or_default().push(key.0.clone());
+            names.members.insert(key, member);
+        }
+        if let (Some(span), Some(_)) = (homeless, names.mesh) {
+            out.add(
+                Diagnostic::new(Code::MissingSetting, span, "nothing says in which namespace this lives")
+                    .help("write `namespace NAME` into the `mesh` block, or put it into a `namespace NAME { … }` block"),
+            );
+        }
+        names.gateways_and_environments(declarations, out);
+        names
+    }
+
+    fn mesh(&mut self, meshes: &[MeshDecl], out: &mut Diagnostics) {
+        let Some(mesh) = meshes.first() else { return };
+        self.mesh = Some(0);
+        self.default_namespace = mesh.namespace.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+        for again in meshes.iter().skip(1) {
+            out.add(
+                Diagnostic::new(Code::DuplicateDeclaration, again.name.span, "a project has one `mesh`")
+                    .related(mesh.name.span, format!("`{}` is declared here", mesh.name.value))
+                    .help("a folder with a `mesh` of its own is a project of its own: run `meshc -C` on each"),
+            );
+        }
+    }
+
+    fn gateways_and_environments(&mut self, declarations: &Declarations, out: &mut Diagnostics) {
+        for (index, gateway) in declarations.gateways.iter().enumerate() {
+            match self.gateways.get(&gateway.name.value).and_then(|first| declarations.gateways.get(*first)) {
+                Some(first) => out.add(
+                    Diagnostic::new(
+                        Code::DuplicateDeclaration,
+                        gateway.name.span,
+                        format!("the gateway `{}` is declared twice", gateway.name.value),
+                    )
+                    .related(first.name.span, "first declared here"),
+                ),
+                None => {
+                    self.gateways.insert(gateway.name.value.clone(), index);
+                }
+            }
+        }
+        for (index, environment) in declarations.environments.iter().enumerate() {
+            self.environments.entry(environment.name.value.clone()).or_default().push(index);
+        }
+    }
+
+    /// The service or caller that an environment's block names. Reports what it does not find.
+    pub fn overridden(
+        &self,
+        namespace: Option<&Spanned<Text>>,
+        name: &Spanned<Text>,
+        service: bool,
+        out: &mut Diagnostics,
+    ) -> Option<(Text, Member)> {
+        let kind = if service { "service" } else { "caller" };
+        let fits = |member: &Member| matches!(member, Member::Service(_)) == service;
+        let find = |namespace: &Text| {
+            let member = self.members.get(&(namespace.clone(), name.value.clone()))?;
+            fits(member).then(|| (namespace.clone(), *member))
+        };
+        if let Some(namespace) = namespace {
+            if let Some(found) = find(&namespace.value) {
+                return Some(found);
+            }
+        } else if let Some(found) = find(&self.default_namespace) {
+            return Some(found);
+        } else {
+            let places: Vec<&Text> =
+                self.by_name.get(&name.value).into_iter().flatten().filter(|place| find(place).is_some()).collect();
+            match places.as_slice() {
+                [] => {}
+                [one] => return find(one),
+                several => {
+                    let names: Vec<String> = several.iter().map(|place| format!("{place}/{}", name.value)).collect();
+                    out.add(
+                        Diagnostic::new(
+                            Code::AmbiguousName,
+                            name.span,
+                            format!("`{}` is declared in several namespaces", name.value),
+                        )
+                        .help(format!("write {}", suggest::list(names.iter().map(String::as_str), 5).replace(" and ", " or "))),
+                    );
+                    return None;
+                }
+            }
+        }
+        if !self.names_missing {
+            let code = if service { Code::UnknownService } else { Code::UnknownCaller };
+            let diagnostic = Diagnostic::new(code, name.span, format!("no {kind} is named `{}`", name.value));
+            let home = namespace.map_or(&self.default_namespace, |namespace| &namespace.value);
+            out.add(self.near(diagnostic, name, home, &[name.span]));
+        }
+        None
+    }
+
+    /// Adds what a misspelt reference probably means. `home` is the namespace in which it was looked for; `places`
+    /// are all that name it alike, so that a suggestion repairs them together.
+    pub fn near(&self, mut diagnostic: Diagnostic, name: &Spanned<Text>, home: &Text, places: &[Span]) -> Diagnostic {
+        let mut local: Vec<&str> =
+            self.members.keys().filter(|(place, _)| place == home).map(|(_, name)| name.as_str()).collect();
+        local.sort_unstable();
+        let mut all: Vec<&str> = self.by_name.keys().map(Text::as_str).collect();
+        all.sort_unstable();
+        let elsewhere = |near: &str| {
+            let mut places = self.by_name.get(near).cloned().unwrap_or_default();
+            places.sort_unstable();
+            places.first().map(|place| format!("{place}/{near}"))
+        };
+        let near = match suggest::nearest(&name.value, local) {
+            // A reference that was written with its namespace keeps it.
+            Some(near) if name.span.end - name.span.start > name.value.len() as u32 => Some(format!("{home}/{near}")),
+            Some(near) => Some(near.to_owned()),
+            None => suggest::nearest(&name.value, all).and_then(elsewhere),
+        };
+        match near {
+            Some(near) => {
+                diagnostic = diagnostic.suggest(format!("did you mean `{near}`?"), name.span, near.clone());
+                if let Some(suggestion) = &mut diagnostic.suggestion {
+                    let others = places.iter().filter(|place| **place != name.span);
+                    suggestion.edits.extend(others.map(|place| (*place, near.clone())));
+                }
+                diagnostic
+            }
+            None => diagnostic.help(format!("declare it: `service {0} {{ … }}` or `caller {0}`", name.value)),
+        }
+    }
+}
