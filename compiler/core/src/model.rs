@@ -224,6 +224,16 @@ pub enum PathPattern {
     Below(Text),
 }
 
+impl std::fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            PathPattern::All => f.write_str("/**"),
+            PathPattern::Exact(path) => f.write_str(path),
+            PathPattern::Below(path) => write!(f, "{path}/**"),
+        }
+    }
+}
+
 /// A gateway: pods that take requests from outside.
 #[derive(Debug, Clone)]
 pub struct Gateway {

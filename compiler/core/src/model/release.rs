@@ -1,6 +1,6 @@
 //! Versions of a service and the shares of traffic that they get.
 
-use crate::source::Text;
+use crate::source::{Spanned, Text};
 
 /// Where requests go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,4 +23,13 @@ pub struct Subset {
     pub name: Text,
     /// Value of the pods' `version` label.
     pub version: Text,
+}
+
+/// `version v1` or `version v1 -> v2`, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionDecl {
+    /// What runs.
+    pub stable: Spanned<Text>,
+    /// What is being released.
+    pub next: Option<Spanned<Text>>,
 }

@@ -135,3 +135,14 @@ pub enum LimitKey {
     /// Requests of one client address, known at a gateway only.
     ClientIp,
 }
+
+impl LimitKey {
+    /// The word of the language behind `per`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LimitKey::Total => "total",
+            LimitKey::Caller => "caller",
+            LimitKey::ClientIp => "client-ip",
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! What the files of a project declare, with names still as written.
+
+use super::setting::Layer;
+use crate::model::target::{IstioVersion, Profile};
+use crate::model::{Authorization, Injection, Listener, MtlsMode};
+use crate::source::{Span, Spanned, Text};
+
+/// Everything that one file, or all files of a project, declare.
+#[derive(Debug, Default)]
+pub struct Declarations {
+    /// `use`.
+    pub uses: Vec<Use>,
+    /// `mesh`; a project has one.
+    pub meshes: Vec<MeshDecl>,
+    /// `namespace`, each opening on its own.
+    pub namespaces: Vec<NamespaceDecl>,
+    /// `service`.
+    pub services: Vec<ServiceDecl>,
+    /// `caller`.
+    pub callers: Vec<CallerDecl>,
+    /// `gateway`.
+    pub gateways: Vec<GatewayDecl>,
+    /// `preset`.
+    pub presets: Vec<PresetDecl>,
+    /// `environment`, each opening on its own.
+    pub environments: Vec<EnvironmentDecl>,
+    /// A declaration's head could not be read, so that names may be missing that other declarations use.
+    /// Unknown names are then not reported: they would be consequences.
+    pub names_missing: bool,
+}
+
+impl Declarations {
+    /// Takes over what another file declares.
+    pub fn append(&mut self, mut other: Declarations) {
+        self.uses.append(&mut other.uses);
+        self.meshes.append(&mut other.meshes);
+        self.namespaces.append(&mut other.namespaces);
+        self.services.append(&mut other.services);
+        self.callers.append(&mut other.callers);
+        self.gateways.append(&mut other.gateways);
+        self.presets.append(&mut other.presets);
+        self.environments.append(&mut other.environments);
+        self.names_missing |= other.names_missing;
+    }
+}
+
+/// `use std/grpc` or `use "file.mesh"`.
+#[derive(Debug, Clone)]
+pub struct Use {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub target: UseTarget,
+}
+
+/// What `use` brings in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UseTarget {
+    /// A page of the standard library, without `std/`.
+    Std(Text),
+    /// A file, relative to the one that uses it.
+    File(Text),
+}
+
+/// Settings that a mesh, a namespace and an environment share.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// `mtls`.
+    pub mtls: Option<Spanned<MtlsMode>>,
+    /// `authorization`.
+    pub authorization: Option<Spanned<Authorization>>,
+    /// `owner`.
+    pub owner: Option<Spanned<Text>>,
+    /// `injection`.
+    pub injection: Option<Spanned<Injection>>,
+    /// `inventory`: files or patterns, relative to the file of their span.
+    pub inventory: Vec<Spanned<Text>>,
+    /// `protos`, likewise.
+    pub protos: Vec<Spanned<Text>>,
+    /// `raw`, likewise.
+    pub raw: Vec<Spanned<Text>>,
+}
+
+/// `mesh NAME { … }`.
+#[derive(Debug, Clone)]
+pub struct MeshDecl {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// The head.
+    pub span: Span,
+    /// Reported by the parser already.
+    pub broken: bool,
+    /// Shared settings.
+    pub scope: Scope,
+    /// `namespace`: where services and callers outside of namespace blocks live.
+    pub namespace: Option<Spanned<Text>>,
+    /// `root`: the folder that paths must stay in, relative to the project's.
+    pub root: Option<Spanned<Text>>,
+    /// `requires`: the oldest compiler, as major, minor and patch.
+    pub requires: Option<Spanned<Text>>,
+}
+
+/// `namespace NAME { … }` without its services and callers.
+#[derive(Debug, Clone)]
+pub struct NamespaceDecl {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// Shared settings.
+    pub scope: Scope,
+}
+
+/// `service NAME is PRESETS { … }`, as a declaration or as an environment's override.
+#[derive(Debug, Clone)]
+pub struct ServiceDecl {
+    /// The namespace whose block it stands in, or that an override names.
+    pub namespace: Option<Spanned<Text>>,
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// `is A, B`.
+    pub presets: Vec<Spanned<Text>>,
+    /// What its block states.
+    pub layer: Layer,
+    /// The head.
+    pub span: Span,
+    /// Reported by the parser already.
+    pub broken: bool,
+}
+
+/// `caller NAME { … }`.
+#[derive(Debug, Clone)]
+pub struct CallerDecl {
+    /// The namespace whose block it stands in, or that an override names.
+    pub namespace: Option<Spanned<Text>>,
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// `service-account SA` or `NS/SA`.
+    pub account: Option<Spanned<(Option<Text>, Text)>>,
+    /// `sidecar none`.
+    pub no_sidecar: Option<Span>,
+    /// The head.
+    pub span: Span,
+    /// Reported by the parser already.
+    pub broken: bool,
+}
+
+/// `gateway NAME { … }`.
+#[derive(Debug, Clone)]
+pub struct GatewayDecl {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// `pods NS key=value`.
+    pub pods: Option<Spanned<(Text, Vec<(Text, Text)>)>>,
+    /// `service-account NS/SA`.
+    pub account: Option<Spanned<(Text, Text)>>,
+    /// `resource NS/NAME`.
+    pub resource: Option<Spanned<(Text, Text)>>,
+    /// `listen`.
+    pub listen: Vec<Listener>,
+    /// `listener PORT`.
+    pub listener: Option<Spanned<u16>>,
+    /// `trusted-proxies N`.
+    pub trusted_proxies: Option<Spanned<u32>>,
+    /// The head.
+    pub span: Span,
+    /// Reported by the parser already.
+    pub broken: bool,
+}
+
+/// `preset NAME is PARENTS { … }`.
+#[derive(Debug, Clone)]
+pub struct PresetDecl {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// `is A, B`.
+    pub parents: Vec<Spanned<Text>>,
+    /// What its block states.
+    pub layer: Layer,
+    /// Reported by the parser already.
+    pub broken: bool,
+}
+
+/// `environment NAME { … }`, one opening of it.
+#[derive(Debug, Clone)]
+pub struct EnvironmentDecl {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// Reported by the parser already.
+    pub broken: bool,
+    /// Shared settings.
+    pub scope: Scope,
+    /// `target istio 1.31 profile default`.
+    pub target: Option<Spanned<TargetDecl>>,
+    /// `trust-domain`.
+    pub trust_domain: Option<Spanned<Text>>,
+    /// `cluster-domain`.
+    pub cluster_domain: Option<Spanned<Text>>,
+    /// `sync`.
+    pub sync: Option<Spanned<SyncEngine>>,
+    /// `prometheus "URL" { … }`.
+    pub prometheus: Option<Spanned<PrometheusDecl>>,
+    /// `deploy { … }`.
+    pub deploy: Option<Spanned<DeployDecl>>,
+    /// `after ENVIRONMENT`.
+    pub after: Option<Spanned<Text>>,
+    /// `namespace A as B`.
+    pub namespace_names: Vec<(Spanned<Text>, Spanned<Text>)>,
+    /// `host A as B`.
+    pub host_names: Vec<(Spanned<Text>, Spanned<Text>)>,
+    /// `patch "file"`.
+    pub patches: Vec<Spanned<Text>>,
+    /// `service X { … }`.
+    pub services: Vec<ServiceDecl>,
+    /// `caller X { … }`.
+    pub callers: Vec<CallerDecl>,
+    /// `gateway X { … }`.
+    pub gateways: Vec<GatewayDecl>,
+    /// `namespace X { … }`.
+    pub namespaces: Vec<NamespaceDecl>,
+}
+
+/// `target`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetDecl {
+    /// The version.
+    pub istio: IstioVersion,
+    /// The profile.
+    pub profile: Profile,
+}
+
+/// What brings commits to the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncEngine {
+    /// Argo CD.
+    ArgoCd,
+    /// Flux.
+    Flux,
+    /// Nothing: people apply by hand.
+    None,
+}
+
+/// `prometheus`: where gates are measured. Files are named, never their content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrometheusDecl {
+    /// The server.
+    pub url: Text,
+    /// `bearer-token-file` and the like: option and path.
+    pub options: Vec<(Text, Text)>,
+}
+
+/// `deploy`: where rendered files are published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeployDecl {
+    /// `repository`.
+    pub repository: Option<Text>,
+    /// `branch`.
+    pub branch: Option<Text>,
+    /// `folder`.
+    pub folder: Option<Text>,
+}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# run.sh: checks that clusters would accept what meshc renders. README.md beside this file says how.
+#
+# MESHC              a meshc to check instead of building one
+# CONFORMANCE_CACHE  where the programs and results.json go, default target/conformance
+# Exit: 0 no problem, 1 problems, 2 the check could not run.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+out=${CONFORMANCE_CACHE:-$root/target/conformance}
+
+need() { # command, what for
+  command -v "$1" >/dev/null || { echo "conformance: $1 is missing: $2" >&2; exit 2; }
+}
+need go "Go 1.26 or newer builds the checks"
+[ -n "${MESHC:-}" ] || need cargo "it builds meshc; MESHC=/path/to/meshc checks one that is built"
+
+mkdir -p "$out/bin"
+out=$(cd "$out" && pwd)
+[ -x "$out/bin/analyzer" ] || echo "conformance: building Istio's analyzers, which takes minutes the first time" >&2
+go -C "$here" build -o "$out/bin/" ./cmd/... || exit 2
+go -C "$here/analyzer" build -o "$out/bin/" . || exit 2
+if [ -z "${MESHC:-}" ]; then
+  cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p meshc || exit 2
+  MESHC=${CARGO_TARGET_DIR:-$root/target}/release/meshc
+fi
+exec "$out/bin/conformance" -root "$root" -meshc "$MESHC" -out "$out/results.json"
