@@ -1,5 +1,7 @@
 //! The product of a compilation: files in memory, in a fixed order, with their digests.
 
+pub mod yaml;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
