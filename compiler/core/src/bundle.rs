@@ -1,5 +1,8 @@
 //! The product of a compilation: files in memory, in a fixed order, with their digests.
 
+pub mod digest;
+pub mod lock;
+pub mod tree_update;
 pub mod yaml;
 
 use std::collections::BTreeMap;

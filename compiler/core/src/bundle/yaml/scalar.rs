@@ -48,8 +48,7 @@ fn class(byte: u8) -> u8 {
 
 /// Words that some reader takes for a truth value, nothing or a float, in any case (YAML 1.1 bool, null and float
 /// types; YAML 1.2 core schema; `infinity` and `nan` of readers that use their language's own float parser).
-const WORDS: [&str; 12] =
-    ["y", "n", "no", "on", "off", "yes", "nan", "inf", "true", "null", "false", "infinity"];
+const WORDS: [&str; 12] = ["y", "n", "no", "on", "off", "yes", "nan", "inf", "true", "null", "false", "infinity"];
 
 fn is_word(text: &str) -> bool {
     text.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))

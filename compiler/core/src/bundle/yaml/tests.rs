@@ -168,6 +168,7 @@ fn everyday_strings_stay_plain() {
 }
 
 /// Strings that at least one reader takes for something else when they stand without quotes.
+#[rustfmt::skip]
 const LOOK_ALIKES: &[&str] = &[
     "yes", "Yes", "YES", "no", "No", "on", "On", "ON", "off", "y", "Y", "n", "N", "true", "TRUE", "False", "null",
     "Null", "NULL", "~", "", "nan", "NaN", ".nan", ".NaN", "inf", ".inf", "-.inf", "+.Inf", "Infinity", "1_000",
@@ -193,12 +194,17 @@ fn look_alikes_are_quoted_as_values_and_as_keys() {
 
 #[test]
 fn unprintable_characters_are_escaped() {
-    assert_eq!(to_yaml("a\u{85}\u{2028}\0\"\\\r\n\t\u{1f600}é").unwrap(), "\"a\\u0085\\u2028\\u0000\\\"\\\\\\r\\n\\t\u{1f600}é\"\n");
+    assert_eq!(
+        to_yaml("a\u{85}\u{2028}\0\"\\\r\n\t\u{1f600}é").unwrap(),
+        "\"a\\u0085\\u2028\\u0000\\\"\\\\\\r\\n\\t\u{1f600}é\"\n"
+    );
 }
 
 #[test]
 fn what_readers_disagree_on_is_known() {
-    for text in ["yes", "On", "y", "1_000", "1:30", "2001-01-01", "0o17", "017", "0x1F", "1e3", ".inf", "-.Inf", "=", "<<"] {
+    for text in
+        ["yes", "On", "y", "1_000", "1:30", "2001-01-01", "0o17", "017", "0x1F", "1e3", ".inf", "-.Inf", "=", "<<"]
+    {
         assert!(differs_between_readers(text), "{text}");
     }
     for text in ["", "v1", "5s", "12ab", "1.2.3", "10.0.0.1", "a:b", "yesterday", "-", ".", "1:90s", "2001-01-01.log"] {
