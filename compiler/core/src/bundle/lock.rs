@@ -57,7 +57,9 @@ impl Lock {
         match value.get("schema").and_then(Value::as_u64) {
             Some(SCHEMA) => {}
             Some(other) => {
-                return Err(format!("it has schema {other}, and this meshc knows schema {SCHEMA}: a newer one wrote it"));
+                return Err(format!(
+                    "it has schema {other}, and this meshc knows schema {SCHEMA}: a newer one wrote it"
+                ));
             }
             None => return Err("it has no `schema`".to_owned()),
         }
@@ -124,7 +126,9 @@ mod tests {
 
     #[test]
     fn paths_that_leave_the_folder_are_refused() {
-        for path in ["../x", "a/../../x", "/etc/passwd", "a//b", "", ".", "./a", "a/.git/config", "C:/x", "a\\..\\x", "a\0b"] {
+        for path in
+            ["../x", "a/../../x", "/etc/passwd", "a//b", "", ".", "./a", "a/.git/config", "C:/x", "a\\..\\x", "a\0b"]
+        {
             let lock = Lock::new(BTreeMap::from([(path.to_owned(), digest(b""))]));
             assert!(Lock::parse(&lock.to_text()).unwrap_err().contains("own folder"), "{path}");
         }

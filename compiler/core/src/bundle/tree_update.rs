@@ -87,8 +87,7 @@ fn owned(locks: &BTreeMap<String, String>) -> Result<BTreeSet<String>, TreeUpdat
     let mut owned = BTreeSet::new();
     for (path, text) in locks {
         let folder = path.strip_suffix(LOCK_FILE).unwrap_or(path);
-        let lock = Lock::parse(text)
-            .map_err(|problem| TreeUpdateError::Lock { path: path.clone(), problem })?;
+        let lock = Lock::parse(text).map_err(|problem| TreeUpdateError::Lock { path: path.clone(), problem })?;
         owned.extend(lock.files.keys().map(|file| format!("{folder}{file}")));
         owned.insert(path.clone());
     }

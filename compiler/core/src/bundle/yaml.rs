@@ -20,6 +20,8 @@ pub use scalar::differs_between_readers;
 const STEP: usize = 2;
 /// The longest key on one line that readers accept (YAML 1.1 and 1.2, "implicit keys").
 const LONGEST_KEY: usize = 1024;
+/// The merge key of YAML 1.1. go-yaml v3 merges it in quotes too, so that kustomize loses it (kubectl 1.32, tried).
+const MERGE: &str = "<<";
 
 /// `value` as a YAML document without `---`, ended by a newline. The error says what cannot be written.
 pub fn to_yaml<T: Serialize + ?Sized>(value: &T) -> Result<String, String> {
@@ -153,6 +155,9 @@ impl Compound<'_> {
     }
 
     fn key(&mut self, key: &str) -> Result<(), Error> {
+        if key == MERGE {
+            return Err(Error(format!("a key is `{MERGE}`, which kustomize drops even in quotes")));
+        }
         self.entry();
         let start = self.node.out.len();
         scalar::push_string(self.node.out, key);

@@ -188,6 +188,10 @@ fn look_alikes_are_quoted_as_values_and_as_keys() {
         assert!(yaml.trim_end().bytes().all(|b| b != b'\n'), "{yaml}");
         assert_eq!(yaml_serde::from_str::<Value>(&yaml).unwrap(), json!(text));
         let key = json!({*text: text});
+        if *text == "<<" {
+            assert!(to_yaml(&key).unwrap_err().contains("kustomize drops"));
+            continue;
+        }
         assert_eq!(yaml_serde::from_str::<Value>(&to_yaml(&key).unwrap()).unwrap(), key);
     }
 }
@@ -238,7 +242,7 @@ fn nasty_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 40, 5, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            proptest::collection::btree_map(nasty(), inner, 0..5)
+            proptest::collection::btree_map(nasty().prop_filter("refused", |key| key != "<<"), inner, 0..5)
                 .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
