@@ -1,1 +1,3 @@
 //! Tests of the whole.
+
+mod yaml_readers;

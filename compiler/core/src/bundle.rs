@@ -1,5 +1,10 @@
 //! The product of a compilation: files in memory, in a fixed order, with their digests.
 
+pub mod digest;
+pub mod lock;
+pub mod tree_update;
+pub mod yaml;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;

@@ -2,6 +2,12 @@
 //! needs is kept. Objects carry the namespace that their manifest states; a manifest without one belongs to the
 //! default namespace of whoever asks.
 
+pub mod address;
+pub mod index;
+mod layers;
+mod protocol;
+pub mod read;
+
 use std::collections::BTreeMap;
 
 use crate::source::{Span, Text};
@@ -16,6 +22,8 @@ pub struct Inventory {
     pub workloads: BTreeMap<(Text, WorkloadKind, Text), Workload>,
     /// ServiceAccounts, by (namespace, name).
     pub accounts: BTreeMap<(Text, Text), Span>,
+    /// Namespaces that the manifests spell differently from the sources: from the manifests' name to the sources'.
+    pub renamed: BTreeMap<Text, Text>,
 }
 
 /// A Service.
@@ -61,7 +69,7 @@ pub struct KubePort {
     pub target: TargetPort,
     /// `appProtocol`, which Istio reads before the name.
     pub app_protocol: Option<Text>,
-    /// `protocol: UDP`, which the mesh does not carry.
+    /// `protocol: UDP` or `SCTP`, which the mesh does not carry.
     pub udp: bool,
     /// The line of the port.
     pub span: Span,
@@ -110,12 +118,13 @@ pub struct Workload {
     pub replicas: Option<u32>,
     /// Ports that its containers name.
     pub container_ports: Vec<ContainerPort>,
-    /// `sidecar.istio.io/inject` as label or annotation of its pods, where stated.
+    /// `sidecar.istio.io/inject` as label or annotation of its pods, where stated; `false` for pods on the host's
+    /// network, which never get a sidecar.
     pub injected: Option<bool>,
     /// Environment variables with a literal value, of all containers and init containers.
     pub env: Vec<EnvVar>,
-    /// `command` and `args` of all containers and init containers, with the container's name.
-    pub args: Vec<(Text, String)>,
+    /// `command` and `args` of all containers and init containers.
+    pub args: Vec<Argument>,
     /// The line of `metadata.name`.
     pub span: Span,
 }
@@ -136,9 +145,20 @@ pub struct EnvVar {
     pub container: Text,
     /// `name`.
     pub name: Text,
-    /// `value`.
+    /// `value`. May be a secret: never part of a message.
     pub value: String,
-    /// Its line.
+    /// The line of its `name`.
+    pub span: Span,
+}
+
+/// A word of a container's `command` or `args`.
+#[derive(Debug, Clone)]
+pub struct Argument {
+    /// The container.
+    pub container: Text,
+    /// The word; a whole script where a shell is called. May hold a secret: never part of a message.
+    pub text: String,
+    /// Its first line.
     pub span: Span,
 }
 

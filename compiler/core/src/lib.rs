@@ -20,3 +20,4 @@ pub mod stdlib;
 pub mod suggest;
 pub mod syntax;
 pub mod world;
+mod yaml;
