@@ -8,7 +8,9 @@
 //! reads, and what it produces are values. The same input gives the same bytes on every machine.
 
 pub mod bundle;
+pub mod check;
 pub mod code;
+pub mod compile;
 pub mod diagnostic;
 pub mod inventory;
 pub mod lower;
@@ -16,6 +18,7 @@ pub mod model;
 pub mod project;
 pub mod resolve;
 pub mod source;
+pub mod state;
 pub mod stdlib;
 pub mod suggest;
 pub mod syntax;
