@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 use crate::source::{Span, Text};
 
+pub use read::read_all;
+
 /// Objects by namespace and name. A later file of the same layer may not repeat an object; a later layer (an
 /// environment's own inventory) replaces objects one by one.
 #[derive(Debug, Clone, Default)]

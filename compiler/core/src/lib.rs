@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod lower;
 pub mod model;
 pub mod project;
+pub mod protos;
 pub mod resolve;
 pub mod source;
 pub mod state;

@@ -40,6 +40,15 @@ impl Inventory {
         }
     }
 
+    /// Adds the objects of another file of the same layer; one that is here already is an error at both lines.
+    pub fn merge(&mut self, other: Inventory, out: &mut Diagnostics) {
+        other.services.into_values().for_each(|service| self.add_service(service, out));
+        other.workloads.into_values().for_each(|workload| self.add_workload(workload, out));
+        for ((namespace, name), span) in other.accounts {
+            self.add_account(namespace, name, span, out);
+        }
+    }
+
     /// Lays an environment's inventory on this one: its objects replace those of the same namespace, kind and name,
     /// the others stay. Both must already use the same names for namespaces ([`Inventory::in_namespace`],
     /// [`Inventory::rename`]).

@@ -6,6 +6,8 @@ mod pods;
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::{Inventory, KubePort, KubeService, ServiceType, TargetPort, WorkloadKind};
@@ -36,6 +38,25 @@ pub fn read(sources: &SourceMap, file: FileId, into: &mut Inventory, out: &mut D
             }
         }
     }
+}
+
+/// All files of one layer. An object that two of them have is a duplicate; otherwise as [`read`].
+pub fn read_all(sources: &SourceMap, files: &[FileId], out: &mut Diagnostics) -> Inventory {
+    // Files are read on all cores, and put together in their order.
+    let parts: Vec<(Inventory, Diagnostics)> = files
+        .par_iter()
+        .map(|file| {
+            let (mut inventory, mut found) = (Inventory::default(), Diagnostics::default());
+            read(sources, *file, &mut inventory, &mut found);
+            (inventory, found)
+        })
+        .collect();
+    let mut layer = Inventory::default();
+    for (inventory, found) in parts {
+        out.append(found);
+        layer.merge(inventory, out);
+    }
+    layer
 }
 
 /// What a document is read into.

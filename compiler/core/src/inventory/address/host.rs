@@ -141,7 +141,7 @@ pub(super) enum Place {
     External(Text),
 }
 
-/// Where a host is, seen from a workload of namespace `own`. Names as Kubernetes' DNS has them (Kubernetes 1.36,
+/// Where a host is, seen from a workload of namespace `own`. Names as Kubernetes' DNS has them (Kubernetes,
 /// "DNS for Services and Pods"): `SERVICE`, `SERVICE.NAMESPACE`, `SERVICE.NAMESPACE.svc…`, each also with the name of a
 /// pod before it where the Service is headless.
 pub(super) fn place(host: &str, own: &Text, inventory: &Inventory) -> Place {

@@ -11,12 +11,10 @@ pub(super) fn words(text: &str) -> Vec<String> {
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
         rest = rest.get(character.len_utf8()..).unwrap_or("");
-        if character == '$' {
-            if let Some(length) = reference(rest) {
-                rest = rest.get(length..).unwrap_or("");
-                append(&mut words, FILLED_IN);
-                continue;
-            }
+        if let Some(length) = reference(rest).filter(|_| character == '$') {
+            rest = rest.get(length..).unwrap_or("");
+            append(&mut words, FILLED_IN);
+            continue;
         }
         if character.is_whitespace() || "'\"`|&;()<>,".contains(character) {
             words.push(String::new());

@@ -7,22 +7,21 @@ use crate::inventory::Workload;
 
 /// One file read alone.
 pub(crate) fn read_one(text: &str) -> (Inventory, Diagnostics) {
-    let (_, inventory, out) = read_all(&[text]);
+    let (_, inventory, out) = read_texts(&[text]);
     (inventory, out)
 }
 
-fn read_all(texts: &[&str]) -> (SourceMap, Inventory, Diagnostics) {
-    let (mut sources, mut inventory, mut out) = (SourceMap::default(), Inventory::default(), Diagnostics::default());
-    for (number, text) in texts.iter().enumerate() {
-        let file = sources.add(format!("{number}.yaml"), text);
-        read(&sources, file, &mut inventory, &mut out);
-    }
+fn read_texts(texts: &[&str]) -> (SourceMap, Inventory, Diagnostics) {
+    let (mut sources, mut out) = (SourceMap::default(), Diagnostics::default());
+    let add = |(number, text): (usize, &&str)| sources.add(format!("{number}.yaml"), text);
+    let files: Vec<FileId> = texts.iter().enumerate().map(add).collect();
+    let inventory = read_all(&sources, &files, &mut out);
     (sources, inventory, out)
 }
 
 /// `line:column code: message` of each finding.
 fn findings(texts: &[&str]) -> Vec<String> {
-    let (sources, _, out) = read_all(texts);
+    let (sources, _, out) = read_texts(texts);
     out.iter().map(|d| format!("{} {}: {}", sources.locate(d.primary.span), d.code, d.message)).collect()
 }
 
@@ -90,7 +89,7 @@ spec:
 
 #[test]
 fn a_deployment_is_read_with_its_pods_labels_ports_and_variables() {
-    let (sources, inventory, out) = read_all(&[CART]);
+    let (sources, inventory, out) = read_texts(&[CART]);
     assert!(out.is_empty(), "{out:?}");
     let cart = workload(&inventory, "cart");
     assert_eq!((cart.kind, cart.replicas, cart.namespace.as_str()), (WorkloadKind::Deployment, Some(3), ""));
@@ -126,7 +125,7 @@ fn a_broken_document_hides_no_other() {
 
 #[test]
 fn a_service_is_read_with_the_line_of_each_port() {
-    let (sources, inventory, _) = read_all(&[CART]);
+    let (sources, inventory, _) = read_texts(&[CART]);
     let service = &inventory.services[&("shop".into(), "cart".into())];
     assert_eq!((service.service_type, service.headless), (ServiceType::LoadBalancer, false));
     assert_eq!(service.selector, BTreeMap::from([("app".into(), "cart".into())]));
@@ -200,7 +199,7 @@ data: {x: \"{{ template }}\"}
 fn lists_json_and_windows_line_ends_are_read() {
     let list = "apiVersion: v1\r\nkind: List\r\nitems:\r\n- apiVersion: v1\r\n  kind: ServiceAccount\r\n  metadata: {name: a}\r\n";
     let json = r#"{"kind": "ServiceAccountList", "apiVersion": "v1", "items": [{"metadata": {"name": "b"}}]}"#;
-    let (inventory, out) = (read_all(&[list, json]).1, read_all(&[list, json]).2);
+    let (_, inventory, out) = read_texts(&[list, json]);
     assert!(out.is_empty(), "{out:?}");
     assert_eq!(inventory.accounts.keys().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
 }
@@ -290,7 +289,7 @@ fn objects_without_what_they_need_are_errors() {
 #[test]
 fn an_object_that_stands_twice_is_an_error_at_both_ends() {
     let account = "kind: ServiceAccount\nmetadata:\n  name: a\n";
-    let (sources, _, out) = read_all(&[account, account]);
+    let (sources, _, out) = read_texts(&[account, account]);
     let found: Vec<_> = out.iter().collect();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].code, Code::DuplicateObject);
@@ -326,12 +325,12 @@ metadata:
   labels: x
   {{- end }}
 ";
-    let (_, _, out) = read_all(&[chart]);
+    let (_, _, out) = read_texts(&[chart]);
     let found: Vec<_> = out.iter().collect();
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].message.contains("template"), "{found:?}");
     assert!(found[0].help.as_ref().unwrap().contains("helm template"));
-    let (_, _, out) = read_all(&["kind: Service\nmetadata:\n  name: {{ .Values.name }}\n"]);
+    let (_, _, out) = read_texts(&["kind: Service\nmetadata:\n  name: {{ .Values.name }}\n"]);
     assert!(out.iter().any(|d| d.help.as_ref().is_some_and(|help| help.contains("helm template"))), "{out:?}");
 }
 
@@ -362,7 +361,7 @@ proptest! {
     fn a_broken_manifest_never_panics(at in 0..CART.len(), insert in "[\\PC\n\t]{0,3}", cut in 0..20_usize) {
         let end = (at + cut).min(CART.len());
         let text = format!("{}{insert}{}", &CART[..at], &CART[end..]);
-        let (sources, inventory, out) = read_all(&[&text]);
+        let (sources, inventory, out) = read_texts(&[&text]);
         // Every place lies within the text, on one line.
         let spans = inventory.workloads.values().map(|w| w.span).chain(out.iter().map(|d| d.primary.span));
         for span in spans {
