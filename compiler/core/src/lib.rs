@@ -11,6 +11,7 @@ pub mod bundle;
 pub mod code;
 pub mod diagnostic;
 pub mod inventory;
+pub mod istio;
 pub mod model;
 pub mod source;
 pub mod syntax;
