@@ -28,6 +28,8 @@ mod raw;
 mod resource;
 mod route;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod virtual_service;
 
