@@ -14,6 +14,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod inventory;
 pub mod lower;
+pub mod istio;
 pub mod model;
 pub mod project;
 pub mod protos;
