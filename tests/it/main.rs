@@ -1,3 +1,7 @@
-//! Tests of the whole.
+//! Tests of the whole. `tests/README.md` says how to add one.
 
+mod golden;
+mod pages;
+mod reference;
+mod support;
 mod yaml_readers;
