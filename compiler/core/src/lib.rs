@@ -10,6 +10,7 @@
 pub mod bundle;
 pub mod code;
 pub mod diagnostic;
+pub mod init;
 pub mod inventory;
 pub mod lower;
 pub mod model;
