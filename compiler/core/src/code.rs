@@ -153,6 +153,8 @@ codes! {
     DuplicateExposure "duplicate-exposure" Error;
     /// A host is exposed on a port that does not speak HTTP.
     ExposureNeedsHttp "exposure-needs-http" Error;
+    /// Services that share a host of a gateway do not agree on its limit for each client address.
+    LimitSharedHost "limit-shared-host" Error;
     // How a call behaves.
     /// A setting needs HTTP or gRPC and the port speaks neither.
     NeedsHttp "needs-http" Error;

@@ -8,16 +8,21 @@
 //! reads, and what it produces are values. The same input gives the same bytes on every machine.
 
 pub mod bundle;
+pub mod check;
 pub mod code;
+pub mod compile;
 pub mod diagnostic;
+pub mod explain;
 pub mod init;
 pub mod inventory;
 pub mod lower;
+pub mod istio;
 pub mod model;
 pub mod project;
 pub mod protos;
 pub mod resolve;
 pub mod source;
+pub mod state;
 pub mod stdlib;
 pub mod suggest;
 pub mod syntax;

@@ -1,0 +1,525 @@
+//! Drafts to the checked mesh of one environment. This is the only maker of a [`Mesh`].
+//!
+//! Three passes: every service gets its shape on its own (ports, pods, accounts); then callers, hosts and versions
+//! are resolved against all shapes; then the mesh is looked at as a whole.
+
+mod access;
+pub mod environment;
+mod exposure;
+mod graph;
+mod release;
+mod rpc;
+mod shape;
+mod stated;
+mod traffic;
+mod workloads;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::inventory::Inventory;
+use crate::inventory::index::Index;
+use crate::lower::declaration::{Declarations, NamespaceDecl, ServiceDecl};
+use crate::lower::scope::stated_twice;
+use crate::lower::setting::{CallerKey, Field};
+use crate::model::traffic::Traffic;
+use crate::model::{
+    Authorization, Exposure, Injection, Mesh, MtlsMode, Namespace, Port, RawResource, Service,
+};
+use crate::project::Project;
+use crate::resolve::layers::{Draft, Origin};
+use crate::resolve::names::{Member, Names};
+use crate::resolve::presets::Presets;
+use crate::source::{Span, Spanned, Text};
+use crate::state::{Recorded, State};
+use access::{Account, Parties, Party, Unknown};
+use environment::Environment;
+use exposure::GatewayShape;
+use shape::{Cluster, Shape};
+use stated::{At, Stated};
+
+/// What all environments of a project share: names, presets, and each service's settings without an environment.
+pub(crate) struct Base<'p> {
+    pub(crate) project: &'p Project,
+    pub(crate) names: Names,
+    pub(crate) presets: Presets<'p>,
+    /// Drafts of [`Declarations::services`], by index; a service that is declared twice counts once.
+    pub(crate) drafts: Vec<Draft<'p>>,
+    /// Services that count, by namespace and index, sorted by namespace and name.
+    pub(crate) services: Vec<(Text, usize)>,
+}
+
+/// The result of a check.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// Absent where nothing sensible could be made.
+    pub(crate) mesh: Option<Mesh>,
+    /// What the environment says to the tools behind the compiler.
+    pub(crate) facts: environment::Facts,
+    /// Patch files, in order.
+    pub(crate) patches: Vec<Spanned<Text>>,
+}
+
+/// The settings of a service in one environment.
+pub(crate) fn draft<'b, 'p>(
+    base: &'b Base<'p>,
+    environment: &Environment<'p>,
+    namespace: &Text,
+    index: usize,
+    out: &mut Diagnostics,
+) -> Option<(&'p ServiceDecl, Cow<'b, Draft<'p>>)> {
+    let decl = base.project.declarations.services.get(index)?;
+    let below = base.drafts.get(index)?;
+    let key = (namespace.clone(), decl.name.value.clone());
+    let Some(overrides) = environment.services.get(&key) else { return Some((decl, Cow::Borrowed(below))) };
+    let mut draft = below.clone();
+    let name = base.project.declarations.environments.iter().find(|known| known.name.value == environment.name);
+    let origin = name.map_or(Origin::Service, |known| Origin::Environment(&known.name.value));
+    check_reopened(overrides, namespace, out);
+    for block in overrides {
+        let preset = base.presets.of(&block.presets, &block.layer, namespace, out);
+        for entry in preset.entries {
+            draft.entries.retain(|known| known.key != entry.key);
+            draft.entries.push(crate::resolve::layers::Entry { origin, ..entry });
+        }
+        draft.lay(&block.layer, origin, namespace, out);
+    }
+    Some((decl, Cow::Owned(draft)))
+}
+
+/// All openings of an environment are one layer: a field in two of them is stated twice.
+fn check_reopened(blocks: &[&ServiceDecl], namespace: &Text, out: &mut Diagnostics) {
+    let mut seen: HashMap<(Option<crate::lower::setting::PortKey>, String), Span> = HashMap::new();
+    if blocks.len() < 2 {
+        return;
+    }
+    for change in blocks.iter().flat_map(|block| &block.layer.changes) {
+        let words = change.key.field.words();
+        if let Some(first) = seen.insert((change.key.port, words.clone()), change.span) {
+            let _ = namespace;
+            out.add(stated_twice(&words, first, change.span));
+        }
+    }
+}
+
+/// Checks one environment.
+pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut Diagnostics) -> Checked {
+    let declarations = &base.project.declarations;
+    let (environment, facts) = Environment::merge(name, declarations, &base.names, out);
+    let patches = environment.patches.clone();
+    let inventory = inventory(base.project, &base.names, &environment, out);
+    let cluster = Cluster { index: Index::new(&inventory), inventory: &inventory };
+    let drafts: Vec<(&Text, &'p ServiceDecl, Cow<'_, Draft<'p>>)> = base
+        .services
+        .iter()
+        .filter_map(|(namespace, index)| {
+            let (decl, draft) = draft(base, &environment, namespace, *index, out)?;
+            Some((namespace, decl, draft))
+        })
+        .collect();
+    let scopes = scopes(declarations, &base.names, &environment, out);
+    let shapes: Vec<Shape<'_>> = drafts
+        .par_iter()
+        .map(|(namespace, decl, draft)| {
+            let mut found = Diagnostics::default();
+            let mtls = scopes.get(*namespace).map_or((MtlsMode::Strict, None), |scope| scope.mtls);
+            let shape = shape::shape(&cluster, namespace, decl, Stated::new(draft), mtls, &mut found);
+            (shape, found)
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|(shape, found)| {
+            out.append(found);
+            shape
+        })
+        .collect();
+    let parties = parties(base, &environment, &cluster, &shapes, out);
+    let gateways = exposure::gateways(declarations, &base.names, &environment, out);
+    let resolve = Resolve { base, environment: &environment, gateways: &gateways, parties: &parties, state, scopes: &scopes };
+    let (built, traffic) = resolve.services(&shapes, out);
+    graph::check(&shapes, &traffic, out);
+    let removed = |index: usize| {
+        let of = drafts.get(index).map(|(_, _, draft)| draft.removed_callers.iter().map(|(caller, _)| caller.clone()));
+        of.into_iter().flatten().map(|caller| qualify(caller, drafts.get(index).map(|(namespace, ..)| *namespace))).collect()
+    };
+    let authorization = authorization(declarations, &environment, out);
+    if let Some((authorization, _)) = authorization {
+        let view = workloads::View { shapes: &shapes, parties: &parties, cluster: &cluster, authorization, removed: &removed };
+        workloads::check(&view, out);
+    }
+    let claims = built.iter().flat_map(|service| service.exposures.iter().map(|exposure| (&service.name, exposure)));
+    let exposed = |host: &Text| declares_host(declarations, host);
+    exposure::check_claims(claims, &environment, &exposed, base.names.names_missing, out);
+    let mesh = assemble(base, &environment, authorization.map(|(mode, _)| mode), &scopes, gateways, &shapes, built, out);
+    Checked { mesh, facts, patches }
+}
+
+fn qualify(caller: CallerKey, namespace: Option<&Text>) -> CallerKey {
+    match caller {
+        CallerKey::Named(None, name) => CallerKey::Named(namespace.cloned(), name),
+        caller => caller,
+    }
+}
+
+/// Whether a service or preset exposes a host in any environment.
+fn declares_host(declarations: &Declarations, host: &Text) -> bool {
+    let services = declarations.services.iter().map(|service| &service.layer);
+    let presets = declarations.presets.iter().map(|preset| &preset.layer);
+    let overrides = declarations.environments.iter().flat_map(|environment| &environment.services);
+    services
+        .chain(presets)
+        .chain(overrides.map(|service| &service.layer))
+        .flat_map(|layer| &layer.changes)
+        .any(|change| change.value.is_some() && matches!(&change.key.field, Field::Expose(known, _) if known == host))
+}
+
+/// The mesh's inventory with the environment's own laid over it, by the sources' names for namespaces.
+fn inventory<'p>(
+    project: &'p Project,
+    names: &Names,
+    environment: &Environment<'_>,
+    out: &mut Diagnostics,
+) -> Cow<'p, Inventory> {
+    let own = project.environment_inventories.get(&environment.name);
+    let Some(own) = own.filter(|own| !(own.services.is_empty() && own.workloads.is_empty() && own.accounts.is_empty()))
+    else {
+        return Cow::Borrowed(&project.inventory);
+    };
+    let mut own = own.clone();
+    own.in_namespace(&names.default_namespace, out);
+    for (name, rendered) in &environment.namespaces {
+        own.rename(&rendered.value, name, out);
+    }
+    let mut merged = project.inventory.clone();
+    merged.overlay(own);
+    Cow::Owned(merged)
+}
+
+/// What holds for a namespace.
+#[derive(Debug)]
+struct NamespaceScope<'p> {
+    mtls: (MtlsMode, Option<Span>),
+    owner: Option<&'p Text>,
+    injection: Option<Injection>,
+    protos: Vec<&'p Spanned<Text>>,
+    raw: Vec<&'p Spanned<Text>>,
+}
+
+/// The settings of each namespace: the environment's, else the namespace's, else the mesh's.
+fn scopes<'p>(
+    declarations: &'p Declarations,
+    names: &Names,
+    environment: &Environment<'p>,
+    out: &mut Diagnostics,
+) -> BTreeMap<Text, NamespaceScope<'p>> {
+    let mesh = names.mesh.and_then(|index| declarations.meshes.get(index));
+    let mesh_mtls = environment.mtls.or(mesh.and_then(|mesh| mesh.scope.mtls.as_ref()).map(|s| (s.value, s.span)));
+    let mut scopes = BTreeMap::new();
+    let mut missing = false;
+    for (name, openings) in &names.namespaces {
+        let openings: Vec<&NamespaceDecl> =
+            openings.iter().filter_map(|index| declarations.namespaces.get(*index)).collect();
+        let overrides = environment.namespace_scopes.get(name).map_or(&[][..], Vec::as_slice);
+        let mtls = scoped(overrides, "mtls", |d| d.scope.mtls.as_ref(), out)
+            .or_else(|| scoped(&openings, "mtls", |d| d.scope.mtls.as_ref(), out))
+            .map(|stated| (stated.value, stated.span));
+        let mtls = mtls.or(mesh_mtls);
+        missing |= mtls.is_none();
+        let owner = scoped(overrides, "owner", |d| d.scope.owner.as_ref(), out)
+            .or_else(|| scoped(&openings, "owner", |d| d.scope.owner.as_ref(), out))
+            .or_else(|| mesh.and_then(|mesh| mesh.scope.owner.as_ref()));
+        let injection = scoped(overrides, "injection", |d| d.scope.injection.as_ref(), out)
+            .or_else(|| scoped(&openings, "injection", |d| d.scope.injection.as_ref(), out))
+            .map(|stated| stated.value.clone())
+            .or_else(|| environment.injection.clone())
+            .or_else(|| mesh.and_then(|mesh| mesh.scope.injection.as_ref()).map(|stated| stated.value.clone()));
+        let own: Vec<&Spanned<Text>> = openings.iter().flat_map(|decl| &decl.scope.protos).collect();
+        let of_mesh = mesh.into_iter().flat_map(|mesh| &mesh.scope.protos);
+        let protos = if own.is_empty() { of_mesh.collect() } else { own };
+        let mut raw: Vec<&Spanned<Text>> = openings.iter().flat_map(|decl| &decl.scope.raw).collect();
+        if *name == names.default_namespace {
+            raw.extend(mesh.into_iter().flat_map(|mesh| &mesh.scope.raw));
+        }
+        let mtls = mtls.map_or((MtlsMode::Strict, None), |(mode, span)| (mode, Some(span)));
+        scopes.insert(name.clone(), NamespaceScope { mtls, owner: owner.map(|s| &s.value), injection, protos, raw });
+    }
+    if let (true, Some(mesh)) = (missing, mesh.filter(|mesh| !mesh.broken)) {
+        out.add(
+            Diagnostic::new(Code::MissingSetting, mesh.name.span, "the mesh does not state its mTLS mode")
+                .help("write `mtls strict` into its block; `mtls permissive` while workloads move in"),
+        );
+    }
+    scopes
+}
+
+/// A field that only one opening of a namespace may state.
+fn scoped<'p, T>(
+    openings: &[&'p NamespaceDecl],
+    what: &str,
+    get: impl Fn(&'p NamespaceDecl) -> Option<&'p Spanned<T>>,
+    out: &mut Diagnostics,
+) -> Option<&'p Spanned<T>> {
+    let mut stated = openings.iter().filter_map(|decl| get(decl));
+    let first = stated.next()?;
+    for again in stated {
+        out.add(stated_twice(what, first.span, again.span));
+    }
+    Some(first)
+}
+
+fn authorization(
+    declarations: &Declarations,
+    environment: &Environment<'_>,
+    out: &mut Diagnostics,
+) -> Option<At<Authorization>> {
+    let mesh = declarations.meshes.first()?;
+    let stated = environment.authorization.as_ref().or(mesh.scope.authorization.as_ref());
+    if stated.is_none() && !mesh.broken {
+        out.add(
+            Diagnostic::new(
+                Code::MissingSetting,
+                mesh.name.span,
+                "the mesh does not state what happens to callers that nobody allowed",
+            )
+            .help("write `authorization deny-by-default`; `authorization dry-run` counts them and lets them through"),
+        );
+    }
+    stated.map(|stated| (stated.value, stated.span))
+}
+
+/// Services and callers with their accounts.
+fn parties<'c>(
+    base: &Base<'_>,
+    environment: &Environment<'_>,
+    cluster: &Cluster<'c>,
+    shapes: &[Shape<'c>],
+    out: &mut Diagnostics,
+) -> Parties<'c> {
+    let mut parties = Parties::new();
+    for shape in shapes {
+        let rendered = environment.rendered(&shape.namespace);
+        let account = |name: &Text| Account {
+            namespace: shape.namespace.clone(),
+            rendered: rendered.clone(),
+            name: name.clone(),
+        };
+        parties.insert(
+            (shape.namespace.clone(), shape.decl.name.value.clone()),
+            Party {
+                span: shape.decl.name.span,
+                accounts: shape.accounts.iter().map(account).collect(),
+                rendered: rendered.clone(),
+                no_sidecar: shape.workloads.iter().find(|w| w.injected == Some(false)).map(|w| w.span),
+                workloads: shape.workloads.clone(),
+            },
+        );
+    }
+    let mut callers: Vec<(&(Text, Text), usize)> = base
+        .names
+        .members
+        .iter()
+        .filter_map(|(key, member)| match member {
+            Member::Caller(index) => Some((key, *index)),
+            Member::Service(_) => None,
+        })
+        .collect();
+    callers.sort();
+    // Workloads by name: a caller is the workload of its name, whatever its kind.
+    let mut by_name: HashMap<(&Text, &Text), Vec<&'c crate::inventory::Workload>> = HashMap::new();
+    for workload in cluster.inventory.workloads.values() {
+        by_name.entry((&workload.namespace, &workload.name)).or_default().push(workload);
+    }
+    for (key, index) in callers {
+        let Some(base_decl) = base.project.declarations.callers.get(index) else { continue };
+        let overrides = environment.callers.get(key).map_or(&[][..], Vec::as_slice);
+        let workloads = by_name.get(&(&key.0, &key.1)).cloned().unwrap_or_default();
+        let stated = overrides.iter().find_map(|decl| decl.account.as_ref()).or(base_decl.account.as_ref());
+        let no_sidecar = overrides.iter().find_map(|decl| decl.no_sidecar).or(base_decl.no_sidecar);
+        let accounts = match stated {
+            Some(stated) => {
+                let (namespace, name) = &stated.value;
+                let namespace = namespace.clone().unwrap_or_else(|| key.0.clone());
+                let other = workloads.iter().find(|w| w.service_account != *name && namespace == w.namespace);
+                if let Some(other) = other {
+                    out.add(
+                        Diagnostic::new(
+                            Code::InventoryMismatch,
+                            stated.span,
+                            format!("`{}` runs under `{}`, not `{name}`", key.1, other.service_account),
+                        )
+                        .label("stated here")
+                        .related(other.span, format!("this {} names `{}`", other.kind.name(), other.service_account))
+                        .help("remove the line, which the inventory makes needless, or correct the manifest"),
+                    );
+                }
+                vec![(namespace, name.clone())]
+            }
+            None if workloads.is_empty() => vec![key.clone()],
+            None => workloads.iter().map(|w| (w.namespace.clone(), w.service_account.clone())).collect(),
+        };
+        let mut accounts: Vec<Account> = accounts
+            .into_iter()
+            .map(|(namespace, name)| Account { rendered: environment.rendered(&namespace), namespace, name })
+            .collect();
+        accounts.sort();
+        accounts.dedup();
+        let injected = workloads.iter().find(|w| w.injected == Some(false)).map(|w| w.span);
+        parties.insert(
+            key.clone(),
+            Party {
+                span: base_decl.name.span,
+                rendered: environment.rendered(&key.0),
+                accounts,
+                no_sidecar: no_sidecar.or(injected),
+                workloads,
+            },
+        );
+    }
+    parties
+}
+
+struct Resolve<'r, 'p> {
+    base: &'r Base<'p>,
+    environment: &'r Environment<'p>,
+    gateways: &'r [GatewayShape],
+    parties: &'r Parties<'r>,
+    state: &'r State,
+    scopes: &'r BTreeMap<Text, NamespaceScope<'p>>,
+}
+
+impl Resolve<'_, '_> {
+    /// Every service with callers, hosts, versions and traffic.
+    fn services(&self, shapes: &[Shape<'_>], out: &mut Diagnostics) -> (Vec<Service>, Vec<Vec<Traffic>>) {
+        let results: Vec<(Service, Vec<Traffic>, Unknown, Diagnostics)> =
+            shapes.par_iter().map(|shape| self.service(shape)).collect();
+        let mut unknown = Unknown::new();
+        let mut services = Vec::with_capacity(results.len());
+        let mut all_traffic = Vec::with_capacity(results.len());
+        for (service, traffic, missing, found) in results {
+            services.push(service);
+            all_traffic.push(traffic);
+            out.append(found);
+            for (name, places) in missing {
+                unknown.entry(name).or_default().extend(places);
+            }
+        }
+        access::report_unknown(unknown, &self.base.names, out);
+        (services, all_traffic)
+    }
+
+    fn service(&self, shape: &Shape<'_>) -> (Service, Vec<Traffic>, Unknown, Diagnostics) {
+        let mut found = Diagnostics::default();
+        let out = &mut found;
+        let scope = self.scopes.get(&shape.namespace);
+        let no_protos = Vec::new();
+        let methods = rpc::methods(self.base.project, shape, scope.map_or(&no_protos, |scope| &scope.protos));
+        let traffic = traffic::traffic(shape, &methods, out);
+        let (exposures, of_gateways) = exposure::exposures(shape, self.gateways, &self.base.names, self.environment, out);
+        let mut unknown = Unknown::new();
+        let exposed = !shape.stated.exposes.is_empty();
+        let mut grants = access::grants(shape, &methods, self.parties, exposed, &mut unknown, out);
+        grants.extend(of_gateways);
+        let recorded = self.state.services.get(&(shape.namespace.clone(), shape.decl.name.value.clone()));
+        let routing = release::routing(shape, recorded, out);
+        report_fault(shape, recorded, out);
+        let ports = shape
+            .ports
+            .iter()
+            .zip(&traffic)
+            .map(|(port, traffic)| Port {
+                span: port.span,
+                container: port.container,
+                protocol: port.protocol,
+                mtls: (port.mtls != shape.mtls).then_some(port.mtls),
+                traffic: traffic.clone(),
+                rate_limits: port.own.then(|| traffic::limits(&port.behaviour)),
+            })
+            .collect();
+        let service = Service {
+            name: shape.decl.name.value.clone(),
+            span: shape.decl.name.span,
+            hosts: shape.hosts.clone(),
+            selector: shape.selector.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            ports,
+            mtls: shape.mtls,
+            grants,
+            exposures,
+            routing,
+            rate_limits: traffic::limits(&shape.stated.behaviour),
+            replicas: shape.replicas,
+            owner: shape.stated.owner.or(scope.and_then(|scope| scope.owner)).cloned(),
+            raw: raw(self.base.project, shape.stated.raw, out),
+        };
+        (service, traffic, unknown, found)
+    }
+}
+
+fn report_fault(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut Diagnostics) {
+    if let Some(fault) = recorded.and_then(|recorded| recorded.fault.as_ref()) {
+        let span = shape.stated.version.map_or(shape.decl.name.span, |(_, span)| span);
+        out.add(
+            Diagnostic::new(Code::InvalidState, span, format!("the recorded state cannot be used: {fault}"))
+                .help("restore the file from the deploy repository's history; nothing is rendered from a guess"),
+        );
+    }
+}
+
+/// The resources of `raw` files.
+fn raw<'f>(
+    project: &Project,
+    files: impl IntoIterator<Item = &'f Spanned<Text>>,
+    out: &mut Diagnostics,
+) -> Vec<RawResource> {
+    let mut list = Vec::new();
+    for written in files {
+        let Some(id) = project.raw.get(&written.span) else { continue };
+        match crate::project::raw::objects(&project.sources, *id) {
+            Ok(objects) => list.extend(objects.into_iter().map(|value| RawResource { span: written.span, value })),
+            Err(diagnostic) => out.add(diagnostic),
+        }
+    }
+    list
+}
+
+#[expect(clippy::too_many_arguments, reason = "the last step of a check takes what all others made")]
+fn assemble(
+    base: &Base<'_>,
+    environment: &Environment<'_>,
+    authorization: Option<Authorization>,
+    scopes: &BTreeMap<Text, NamespaceScope<'_>>,
+    gateways: Vec<GatewayShape>,
+    shapes: &[Shape<'_>],
+    services: Vec<Service>,
+    out: &mut Diagnostics,
+) -> Option<Mesh> {
+    let mut by_namespace: BTreeMap<&Text, Vec<Service>> = BTreeMap::new();
+    for (shape, service) in shapes.iter().zip(services) {
+        by_namespace.entry(&shape.namespace).or_default().push(service);
+    }
+    let rendered: Vec<(&Text, Text)> =
+        scopes.keys().map(|name| (name, environment.rendered(name))).collect();
+    workloads::colliding_namespaces(&rendered, environment, out);
+    let namespaces = scopes
+        .iter()
+        .map(|(name, scope)| Namespace {
+            name: name.clone(),
+            rendered: environment.rendered(name),
+            mtls: scope.mtls.0,
+            injection: scope.injection.clone(),
+            services: by_namespace.remove(name).unwrap_or_default(),
+            raw: raw(base.project, scope.raw.iter().copied(), out),
+        })
+        .collect();
+    Some(Mesh {
+        environment: environment.name.clone(),
+        target: environment.target.clone()?,
+        authorization: authorization?,
+        namespaces,
+        gateways: gateways.into_iter().map(|gateway| gateway.gateway).collect(),
+    })
+}
+

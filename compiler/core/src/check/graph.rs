@@ -1,0 +1,199 @@
+//! What only the whole mesh shows: waiting and repeating along paths of calls.
+
+use std::collections::HashMap;
+
+use super::shape::Shape;
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::lower::setting::CallerKey;
+use crate::model::traffic::{Millis, Traffic};
+use crate::source::{Span, Text};
+
+/// More calls than this from one request are worth a warning: three tries on each of two hops are usual, on each of
+/// three hops they turn a slow database into an outage.
+const MOST_CALLS: u64 = 9;
+
+/// Conditions under which the server has not begun: a repeat then adds no work behind it.
+const HARMLESS: &[&str] = &["connect-failure", "refused-stream"];
+
+/// Finds callers that give up before their callees, and repeats that multiply.
+pub(crate) fn check(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], out: &mut Diagnostics) {
+    let index: HashMap<(&Text, &Text), usize> =
+        shapes.iter().enumerate().map(|(i, shape)| ((&shape.namespace, &shape.decl.name.value), i)).collect();
+    // Callees of each service, with the line that allows the call.
+    let mut callees: Vec<Vec<(usize, Span)>> = vec![Vec::new(); shapes.len()];
+    for (callee, shape) in shapes.iter().enumerate() {
+        for (caller, decl, _) in &shape.stated.allows {
+            let CallerKey::Named(Some(namespace), name) = caller else { continue };
+            if let Some(list) = index.get(&(namespace, name)).and_then(|caller| callees.get_mut(*caller)) {
+                list.push((callee, decl.caller));
+            }
+        }
+    }
+    gives_up(shapes, traffic, &callees, out);
+    multiply(shapes, traffic, &callees, out);
+}
+
+/// The longest timeout among a service's ports, with its line; nothing where a port has none.
+fn patience(shape: &Shape<'_>, traffic: &[Traffic]) -> Option<(Millis, Span)> {
+    let mut longest: Option<(Millis, Span)> = None;
+    for (port, traffic) in shape.ports.iter().zip(traffic).filter(|(port, _)| port.protocol.is_http()) {
+        let (Some(timeout), Some((_, span))) = (traffic.timeout, port.behaviour.timeout) else { return None };
+        longest = longest.max(Some((timeout, span)));
+    }
+    longest
+}
+
+fn gives_up(
+    shapes: &[Shape<'_>],
+    traffic: &[Vec<Traffic>],
+    callees: &[Vec<(usize, Span)>],
+    out: &mut Diagnostics,
+) {
+    let patience: Vec<Option<(Millis, Span)>> =
+        shapes.iter().zip(traffic).map(|(shape, traffic)| patience(shape, traffic)).collect();
+    let of = |index: usize| patience.get(index).copied().flatten();
+    for (caller, list) in callees.iter().enumerate() {
+        let (Some((own, at)), Some(shape)) = (of(caller), shapes.get(caller)) else { continue };
+        for (callee, allowed) in list {
+            let (Some((theirs, their_at)), Some(other)) = (of(*callee), shapes.get(*callee)) else { continue };
+            if own >= theirs || shape.broken || other.broken {
+                continue;
+            }
+            let (name, callee) = (&shape.decl.name.value, &other.decl.name.value);
+            out.add(
+                Diagnostic::new(
+                    Code::CallerGivesUpFirst,
+                    at,
+                    format!("callers of `{name}` give up after {own}, and `{callee}`, which it calls, may take {theirs}"),
+                )
+                .related(their_at, format!("the timeout of `{callee}`"))
+                .related(*allowed, format!("`{name}` calls it"))
+                .note(format!("the work that `{callee}` does after {own} is for nobody"))
+                .help(format!("give `{name}` at least {theirs}, or `{callee}` at most {own}")),
+            );
+        }
+    }
+}
+
+/// Tries of a call to this service that may each do work, with the line.
+fn tries(traffic: &[Traffic]) -> (u64, Option<Span>) {
+    let repeats = traffic.iter().filter_map(|traffic| traffic.retry.as_ref());
+    let worst = repeats
+        .filter(|retry| !retry.on.iter().all(|condition| HARMLESS.contains(&condition.as_str())))
+        .max_by_key(|retry| retry.attempts);
+    worst.map_or((1, None), |retry| (u64::from(retry.attempts) + 1, Some(retry.span)))
+}
+
+/// The most calls that one call may become at each service, by the worst path to it.
+fn multiply(
+    shapes: &[Shape<'_>],
+    traffic: &[Vec<Traffic>],
+    callees: &[Vec<(usize, Span)>],
+    out: &mut Diagnostics,
+) {
+    let own: Vec<(u64, Option<Span>)> = traffic.iter().map(|traffic| tries(traffic)).collect();
+    let mut callers: Vec<Vec<usize>> = vec![Vec::new(); shapes.len()];
+    for (caller, list) in callees.iter().enumerate() {
+        for (callee, _) in list {
+            if let Some(callers) = callers.get_mut(*callee) {
+                callers.push(caller);
+            }
+        }
+    }
+    let mut worst = Worst { own: &own, callers: &callers, known: vec![Known::Unknown; shapes.len()] };
+    for index in 0..shapes.len() {
+        let (calls, _) = worst.of(index);
+        let (Some((factor, Some(span))), Some(shape)) = (own.get(index).copied(), shapes.get(index)) else { continue };
+        // Told where the product passes the limit, not again for everything behind it.
+        if calls <= MOST_CALLS || calls / factor > MOST_CALLS || shape.broken {
+            continue;
+        }
+        let mut path = vec![index];
+        let mut at = index;
+        while let (_, Some(before)) = worst.of(at) {
+            if path.contains(&before) {
+                break;
+            }
+            path.push(before);
+            at = before;
+        }
+        path.reverse();
+        let names: Vec<String> = path
+            .iter()
+            .filter_map(|index| Some((shapes.get(*index)?, own.get(*index)?.0)))
+            .map(|(shape, tries)| format!("{} ({tries})", shape.decl.name.value))
+            .collect();
+        let mut diagnostic = Diagnostic::new(
+            Code::RetriesMultiply,
+            span,
+            format!("one request may become {calls} calls of `{}`", shape.decl.name.value),
+        );
+        for before in path.iter().filter(|before| **before != index) {
+            if let (Some((tries, Some(line))), Some(shape)) = (own.get(*before), shapes.get(*before)) {
+                diagnostic = diagnostic.related(*line, format!("{tries} tries of `{}`", shape.decl.name.value));
+            }
+        }
+        out.add(
+            diagnostic
+                .note(format!("tries along the path: {}", names.join(" -> ")))
+                .help("repeat in one place, best at the last hop: write `no retry` for a service on the way"),
+        );
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Known {
+    Unknown,
+    Walking,
+    Calls(u64, Option<usize>),
+}
+
+struct Worst<'a> {
+    own: &'a [(u64, Option<Span>)],
+    callers: &'a [Vec<usize>],
+    known: Vec<Known>,
+}
+
+impl Worst<'_> {
+    /// Calls of a service for one request by the worst path, and the caller on it. Walked with a stack of our own,
+    /// for a chain of ten thousand services is legal; a cycle counts once.
+    fn of(&mut self, index: usize) -> (u64, Option<usize>) {
+        let mut stack = vec![index];
+        while let Some(at) = stack.last().copied() {
+            match self.known.get(at).copied() {
+                Some(Known::Unknown) => {
+                    self.set(at, Known::Walking);
+                    let callers = self.callers.get(at).map_or(&[][..], Vec::as_slice);
+                    stack.extend(callers.iter().filter(|c| matches!(self.known.get(**c), Some(Known::Unknown))));
+                }
+                Some(Known::Walking) => {
+                    stack.pop();
+                    let mut most = (1, None);
+                    for caller in self.callers.get(at).into_iter().flatten() {
+                        if let Some(Known::Calls(calls, _)) = self.known.get(*caller) {
+                            if *calls > most.0 {
+                                most = (*calls, Some(*caller));
+                            }
+                        }
+                    }
+                    let tries = self.own.get(at).map_or(1, |(tries, _)| *tries);
+                    self.set(at, Known::Calls(most.0.saturating_mul(tries), most.1));
+                }
+                _ => {
+                    stack.pop();
+                }
+            }
+        }
+        match self.known.get(index) {
+            Some(Known::Calls(calls, before)) => (*calls, *before),
+            _ => (1, None),
+        }
+    }
+
+    fn set(&mut self, index: usize, known: Known) {
+        if let Some(slot) = self.known.get_mut(index) {
+            *slot = known;
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The inventory against the declarations as a whole: who was forgotten, who would be cut off, who shares pods.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::access::{Account, Parties};
+use super::environment::Environment;
+use super::shape::{Cluster, Shape, pairs_text};
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::inventory::address::addresses;
+use crate::inventory::{ServiceType, Workload, WorkloadKind};
+use crate::lower::setting::CallerKey;
+use crate::model::{Authorization, MtlsMode};
+use crate::source::{Span, Text};
+
+/// What these checks look at.
+pub(crate) struct View<'v, 'c> {
+    pub(crate) shapes: &'v [Shape<'c>],
+    pub(crate) parties: &'v Parties<'c>,
+    pub(crate) cluster: &'v Cluster<'c>,
+    pub(crate) authorization: Authorization,
+    /// Callers that layers removed on purpose, by service.
+    pub(crate) removed: &'v dyn Fn(usize) -> Vec<CallerKey>,
+}
+
+type WorkloadKey<'a> = (&'a Text, WorkloadKind, &'a Text);
+
+fn key(workload: &Workload) -> WorkloadKey<'_> {
+    (&workload.namespace, workload.kind, &workload.name)
+}
+
+/// The service that each workload belongs to.
+fn owners<'s>(shapes: &'s [Shape<'_>]) -> HashMap<WorkloadKey<'s>, usize> {
+    let of = |(index, shape): (usize, &'s Shape<'_>)| shape.workloads.iter().map(move |workload| (key(workload), index));
+    shapes.iter().enumerate().flat_map(of).collect()
+}
+
+/// Runs all checks of this file.
+pub(crate) fn check(view: &View<'_, '_>, out: &mut Diagnostics) {
+    overlapping(view, out);
+    undeclared(view, out);
+    plaintext_entries(view, out);
+    shared_accounts(view, out);
+    calls(view, out);
+}
+
+/// Two services on one pod would each have a policy of their own for it, of which Istio obeys the oldest.
+fn overlapping(view: &View<'_, '_>, out: &mut Diagnostics) {
+    let mut report = |first: &Shape<'_>, second: &Shape<'_>, pod: Option<&Workload>| {
+        let names = (&first.decl.name.value, &second.decl.name.value);
+        let mut diagnostic = Diagnostic::new(
+            Code::OverlappingSelectors,
+            second.decl.name.span,
+            format!("`{}` and `{}` select the same pods", names.0, names.1),
+        )
+        .related(first.decl.name.span, format!("selects {}", pairs_text(&first.selector)))
+        .label(format!("selects {}", pairs_text(&second.selector)));
+        if let Some(pod) = pod {
+            diagnostic = diagnostic.related(pod.span, "pods of this workload");
+        }
+        out.add(diagnostic.help(format!(
+            "a second Service on the same pods is named by the first: `also {}` in `{}`",
+            names.1, names.0
+        )));
+    };
+    let mut owner: HashMap<WorkloadKey<'_>, usize> = HashMap::new();
+    let mut reported: HashSet<(usize, usize)> = HashSet::new();
+    for (index, shape) in view.shapes.iter().enumerate().filter(|(_, shape)| !shape.broken) {
+        for workload in &shape.workloads {
+            let first = *owner.entry(key(workload)).or_insert(index);
+            if first != index && reported.insert((first, index)) {
+                if let Some(first) = view.shapes.get(first) {
+                    report(first, shape, Some(workload));
+                }
+            }
+        }
+    }
+    // Without an inventory: the selectors themselves. The one with fewer labels selects the other's pods too.
+    type Selector<'a> = (&'a Text, Vec<(&'a Text, &'a Text)>);
+    let pairs = |shape: &'_ Shape<'_>| -> Vec<(Text, Text)> {
+        shape.selector.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    let all: Vec<Vec<(Text, Text)>> = view.shapes.iter().map(pairs).collect();
+    let mut by_selector: HashMap<Selector<'_>, usize> = HashMap::new();
+    for (index, (shape, pairs)) in view.shapes.iter().zip(&all).enumerate() {
+        if shape.workloads.is_empty() && !shape.broken {
+            let selector = (&shape.namespace, pairs.iter().map(|(key, value)| (key, value)).collect());
+            let first = *by_selector.entry(selector).or_insert(index);
+            if let Some(first) = view.shapes.get(first).filter(|_| first != index) {
+                report(first, shape, None);
+            }
+        }
+    }
+}
+
+/// Workloads of the mesh's namespaces that no service selects and no caller names.
+fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
+    if view.authorization == Authorization::DryRun && view.shapes.is_empty() {
+        return;
+    }
+    let namespaces: HashSet<&Text> = view.shapes.iter().map(|shape| &shape.namespace).collect();
+    let mut declared: HashSet<WorkloadKey<'_>> = HashSet::new();
+    for workload in view.shapes.iter().flat_map(|shape| &shape.workloads) {
+        declared.insert(key(workload));
+    }
+    #[expect(clippy::iter_over_hash_type, reason = "a set is filled, whose order is not seen")]
+    for party in view.parties.values() {
+        declared.extend(party.workloads.iter().map(|workload| key(workload)));
+    }
+    let names: HashSet<(&Text, &Text)> =
+        view.shapes.iter().map(|shape| (&shape.namespace, &shape.decl.name.value)).collect();
+    for workload in view.cluster.inventory.workloads.values() {
+        if !namespaces.contains(&workload.namespace) || declared.contains(&key(workload)) {
+            continue;
+        }
+        let kind = workload.kind.name();
+        let job = matches!(workload.kind, WorkloadKind::Job | WorkloadKind::CronJob);
+        let targets: Vec<String> = addresses(workload, view.cluster.inventory)
+            .cluster
+            .iter()
+            .map(|address| address.target(workload))
+            .filter(|(namespace, name)| names.contains(&(namespace, name)))
+            .map(|(_, name)| name.to_string())
+            .collect();
+        let calls = crate::suggest::list(targets.iter().map(String::as_str), 5);
+        if job && !targets.is_empty() {
+            out.add(
+                Diagnostic::new(
+                    Code::JobCutOff,
+                    workload.span,
+                    format!("the {kind} `{}` calls {calls}, and would be refused", workload.name),
+                )
+                .note("who is not allowed is refused, and nothing declares it")
+                .help(format!("write `caller {0}` and allow it: `allow {0}`", workload.name)),
+            );
+            continue;
+        }
+        let mut diagnostic = Diagnostic::new(
+            Code::UndeclaredWorkload,
+            workload.span,
+            format!("nothing declares the {kind} `{}`", workload.name),
+        )
+        .note("deny-by-default refuses all calls to it, and all calls by it");
+        if !targets.is_empty() {
+            diagnostic = diagnostic.note(format!("it calls {calls}"));
+        }
+        out.add(diagnostic.help(format!(
+            "write `service {0} {{ … }}` if it is called, else `caller {0}`",
+            workload.name
+        )));
+    }
+    let owners = owners(view.shapes);
+    for service in view.cluster.inventory.services.values() {
+        if !namespaces.contains(&service.namespace) || names.contains(&(&service.namespace, &service.name)) {
+            continue;
+        }
+        let selected = view.cluster.index.workloads(&service.namespace, &service.selector);
+        let owner = selected.iter().find_map(|workload| owners.get(&key(workload)));
+        let Some(owner) = owner.and_then(|index| view.shapes.get(*index)) else { continue };
+        if owner.stated.also.iter().any(|also| also.value == service.name) || owner.broken {
+            continue;
+        }
+        out.add(
+            Diagnostic::new(
+                Code::UndeclaredWorkload,
+                service.span,
+                format!("the Service `{}` leads to the pods of `{}` and is not declared", service.name, owner.decl.name.value),
+            )
+            .related(owner.decl.name.span, "its pods")
+            .note("calls through it get none of the service's routes, timeouts and weights")
+            .help(format!("write `also {}` in `service {}`", service.name, owner.decl.name.value)),
+        );
+    }
+}
+
+/// A balancer outside of the mesh speaks plaintext to pods that refuse it.
+fn plaintext_entries(view: &View<'_, '_>, out: &mut Diagnostics) {
+    let owners = owners(view.shapes);
+    for service in view.cluster.inventory.services.values() {
+        let kind = match service.service_type {
+            ServiceType::LoadBalancer => "LoadBalancer",
+            ServiceType::NodePort => "NodePort",
+            ServiceType::ClusterIp | ServiceType::ExternalName => continue,
+        };
+        let selected = view.cluster.index.workloads(&service.namespace, &service.selector);
+        let owner = selected.iter().find_map(|workload| owners.get(&key(workload)));
+        let Some(shape) = owner.and_then(|index| view.shapes.get(*index)) else { continue };
+        if shape.broken || !shape.stated.exposes.is_empty() {
+            continue;
+        }
+        let strict = service.ports.iter().find(|port| {
+            let container = selected.iter().find_map(|workload| workload.resolve_target(&port.target));
+            shape.ports.iter().any(|known| Some(known.container) == container && known.mtls == MtlsMode::Strict)
+        });
+        let Some(port) = strict else { continue };
+        let name = &shape.decl.name.value;
+        let mut diagnostic = Diagnostic::new(
+            Code::PlaintextEntry,
+            shape.decl.name.span,
+            format!("the {kind} `{}` sends plaintext to `{name}`, which refuses it", service.name),
+        )
+        .related(port.span, "plaintext from outside of the mesh");
+        if let Some(span) = shape.mtls_span {
+            diagnostic = diagnostic.related(span, "`mtls strict` by this line");
+        }
+        out.add(diagnostic.help(format!(
+            "expose `{name}` on a gateway and drop the {kind}, or write `mtls permissive` and `allow anyone` for it"
+        )));
+    }
+}
+
+/// Allowing one of several workloads under an account allows them all.
+fn shared_accounts(view: &View<'_, '_>, out: &mut Diagnostics) {
+    let mut members: BTreeMap<&Account, Vec<String>> = BTreeMap::new();
+    let mut sorted: Vec<(&(Text, Text), &super::access::Party<'_>)> = view.parties.iter().collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    let mut known: HashSet<WorkloadKey<'_>> = HashSet::new();
+    for ((_, name), party) in &sorted {
+        known.extend(party.workloads.iter().map(|workload| key(workload)));
+        for account in &party.accounts {
+            members.entry(account).or_default().push(name.to_string());
+        }
+    }
+    let others = |account: &Account| -> Vec<String> {
+        view.cluster
+            .index
+            .under_account(&account.namespace, &account.name)
+            .iter()
+            .filter(|workload| !known.contains(&key(workload)))
+            .map(|workload| workload.name.to_string())
+            .collect()
+    };
+    for shape in view.shapes.iter().filter(|shape| !shape.broken) {
+        let allowed: Vec<(&Text, &Text, Span)> = shape
+            .stated
+            .allows
+            .iter()
+            .filter_map(|(caller, decl, _)| match caller {
+                CallerKey::Named(Some(namespace), name) => Some((namespace, name, decl.caller)),
+                _ => None,
+            })
+            .collect();
+        for (namespace, name, span) in &allowed {
+            let Some(party) = view.parties.get(&((*namespace).clone(), (*name).clone())) else { continue };
+            for account in &party.accounts {
+                let mut admitted = members.get(account).cloned().unwrap_or_default();
+                admitted.extend(others(account));
+                admitted.retain(|other| other != name.as_str());
+                admitted.retain(|other| !allowed.iter().any(|(_, allowed, _)| allowed.as_str() == other));
+                if admitted.is_empty() {
+                    continue;
+                }
+                admitted.sort();
+                admitted.dedup();
+                let who = crate::suggest::list(admitted.iter().map(String::as_str), 5);
+                out.add(
+                    Diagnostic::new(
+                        Code::SharedAccount,
+                        *span,
+                        format!("allowing `{name}` admits {who} too"),
+                    )
+                    .related(party.span, format!("it runs under the account `{}/{}`, as they do", account.namespace, account.name))
+                    .help(format!("give `{name}` an account of its own, or allow the others as well")),
+                );
+            }
+        }
+    }
+}
+
+/// Calls that the inventory shows and nobody allows, and the reverse.
+fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
+    let index: HashMap<(&Text, &Text), usize> = view
+        .shapes
+        .iter()
+        .enumerate()
+        .flat_map(|(i, shape)| shape.hosts.iter().map(move |host| ((&shape.namespace, &host.name), i)))
+        .collect();
+    let mut sorted: Vec<(&(Text, Text), &super::access::Party<'_>)> = view.parties.iter().collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    let mut allowed_by: HashMap<&CallerKey, Vec<(usize, Span)>> = HashMap::new();
+    for (at, shape) in view.shapes.iter().enumerate() {
+        for (caller, decl, _) in &shape.stated.allows {
+            allowed_by.entry(caller).or_default().push((at, decl.caller));
+        }
+    }
+    for ((namespace, name), party) in sorted {
+        let caller = CallerKey::Named(Some(namespace.clone()), name.clone());
+        let mut called: BTreeMap<usize, Span> = BTreeMap::new();
+        for workload in &party.workloads {
+            for address in addresses(workload, view.cluster.inventory).cluster {
+                let (namespace, host) = address.target(workload);
+                if let Some(callee) = index.get(&(namespace, host)) {
+                    called.entry(*callee).or_insert(address.from);
+                }
+            }
+        }
+        for (callee, shows) in &called {
+            let Some(shape) = view.shapes.get(*callee).filter(|shape| !shape.broken) else { continue };
+            let itself = shape.namespace == *namespace && shape.decl.name.value == *name;
+            let admits = |known: &CallerKey| *known == caller || *known == CallerKey::Anyone;
+            let allowed = shape.stated.allows.iter().any(|(known, ..)| admits(known));
+            // A caller that a layer removes is refused on purpose.
+            if itself || allowed || (view.removed)(*callee).contains(&caller) {
+                continue;
+            }
+            let callee = &shape.decl.name.value;
+            out.add(
+                Diagnostic::new(
+                    Code::MissingCaller,
+                    shape.decl.name.span,
+                    format!("`{name}` calls `{callee}`, which does not allow it"),
+                )
+                .related(*shows, "it has the address")
+                .help(format!("write `allow {name}`, or take the address out of its manifest")),
+            );
+        }
+        // Without any address of the mesh, its calls are configured where the inventory does not show them.
+        if called.is_empty() {
+            continue;
+        }
+        for (at, span) in allowed_by.get(&caller).into_iter().flatten() {
+            let Some(shape) = view.shapes.get(*at).filter(|shape| !called.contains_key(at) && !shape.broken) else {
+                continue;
+            };
+            out.add(
+                Diagnostic::new(
+                    Code::UnseenCall,
+                    *span,
+                    format!("`{name}` is allowed, and the inventory shows no address of `{}` in it", shape.decl.name.value),
+                )
+                .related(party.span, "its addresses lead elsewhere")
+                .help("remove the caller if it never calls; else nothing is to be done"),
+            );
+        }
+    }
+}
+
+/// Two namespaces of the sources that are one in the cluster.
+pub(crate) fn colliding_namespaces(
+    namespaces: &[(&Text, Text)],
+    environment: &Environment<'_>,
+    out: &mut Diagnostics,
+) {
+    let mut by_rendered: BTreeMap<&Text, &Text> = BTreeMap::new();
+    for (name, rendered) in namespaces {
+        let Some(first) = by_rendered.insert(rendered, name) else { continue };
+        let line = |name: &Text| environment.namespaces.get(name).map(|to| to.span);
+        let Some(span) = line(name).or_else(|| line(first)) else { continue };
+        let mut diagnostic = Diagnostic::new(
+            Code::NamespacesCollide,
+            span,
+            format!("`{first}` and `{name}` both become `{rendered}`"),
+        );
+        if let Some(other) = line(first).filter(|other| *other != span) {
+            diagnostic = diagnostic.related(other, "the other one");
+        }
+        out.add(diagnostic.help("give each namespace a name of its own"));
+    }
+}

@@ -1,0 +1,74 @@
+//! Names that are put together: whether Kubernetes accepts them, and whether two resources get one.
+
+use std::collections::BTreeMap;
+
+use super::super::exposure::Hosts;
+use super::super::resource::{ENVOY_FILTER, Kind, VIRTUAL_SERVICE};
+use super::super::{names, rate_limit};
+use crate::code::Code;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::model::traffic::LimitKey;
+use crate::model::{Mesh, Namespace, Service};
+use crate::source::{Span, Text};
+
+/// Longest name of an object whose name is a DNS subdomain (kubernetes 1.36,
+/// staging/src/k8s.io/apimachinery/pkg/util/validation/validation.go).
+const LONGEST: usize = 253;
+
+/// Where each name is taken, by kind and namespace.
+type Taken = BTreeMap<(&'static str, Text, Text), Span>;
+
+pub(super) fn check(mesh: &Mesh, hosts: &Hosts<'_>, out: &mut Diagnostics) {
+    let mut taken = Taken::new();
+    for namespace in &mesh.namespaces {
+        for service in &namespace.services {
+            of_service(mesh, namespace, service, &mut taken, out);
+        }
+    }
+    for (host, by_gateway) in hosts {
+        let Some((gateway, entries)) = by_gateway.iter().next() else { continue };
+        if let (Some(home), Some(first)) = (mesh.gateways.get(*gateway), entries.first()) {
+            take(VIRTUAL_SERVICE, &home.namespace, names::dns_safe(host), first.exposure.span, &mut taken, out);
+        }
+    }
+}
+
+fn of_service(mesh: &Mesh, namespace: &Namespace, service: &Service, taken: &mut Taken, out: &mut Diagnostics) {
+    for host in &service.hosts {
+        take(VIRTUAL_SERVICE, &namespace.rendered, host.name.clone(), service.span, taken, out);
+    }
+    take(ENVOY_FILTER, &namespace.rendered, service.name.clone(), service.span, taken, out);
+    let mut delegates: Vec<(Text, Span)> =
+        service.exposures.iter().map(|e| (names::delegate(service, &e.host, e.port, e.port_number), e.span)).collect();
+    delegates.sort();
+    delegates.dedup_by(|a, b| a.0 == b.0);
+    for (name, span) in delegates {
+        take(VIRTUAL_SERVICE, &namespace.rendered, name, span, taken, out);
+    }
+    let limited = service.ports.iter().any(|port| rate_limit::find(service, port, LimitKey::ClientIp).is_some());
+    for (index, gateway) in mesh.gateways.iter().enumerate() {
+        let exposure = service.exposures.iter().find(|exposure| exposure.gateway == index);
+        if let (true, Some(exposure)) = (limited, exposure) {
+            let name = names::at_gateway(mesh, namespace, service, index);
+            take(ENVOY_FILTER, &gateway.namespace, name, exposure.span, taken, out);
+        }
+    }
+}
+
+fn take(kind: Kind, namespace: &Text, name: Text, span: Span, taken: &mut Taken, out: &mut Diagnostics) {
+    if name.len() > LONGEST {
+        let message = format!("`{name}` is too long for a {}: Kubernetes accepts {LONGEST} letters", kind.kind);
+        out.add(Diagnostic::new(Code::InvalidName, span, message).help("use a shorter host"));
+    }
+    let key = (kind.kind, namespace.clone(), name);
+    if let Some(first) = taken.get(&key) {
+        let message = format!("two resources would be the {} `{}/{}`", kind.kind, key.1, key.2);
+        out.add(
+            Diagnostic::new(Code::OutputCollision, span, message)
+                .related(*first, "the first one comes from here")
+                .help("rename the service or the host"),
+        );
+    } else {
+        taken.insert(key, span);
+    }
+}
