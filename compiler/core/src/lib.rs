@@ -13,6 +13,7 @@ pub mod code;
 pub mod compile;
 pub mod diagnostic;
 pub mod explain;
+pub mod init;
 pub mod inventory;
 pub mod istio;
 pub mod lower;
