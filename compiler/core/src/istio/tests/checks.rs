@@ -240,6 +240,9 @@ fn hosts_and_gateways_that_istio_refuses() {
     assert_eq!(codes(&mesh), [Code::MissingSetting]);
     mesh.gateways[0].listen = vec![https(Some("cert".into()))];
     assert_eq!(codes(&mesh), []);
+    mesh.namespaces[0].services[0].exposures = vec![exposure("localhost", PathPattern::All, 80)];
+    assert_eq!(codes(&mesh), [Code::InvalidValue], "a Gateway wants a dot");
+    mesh.namespaces[0].services[0].exposures.clear();
     mesh.gateways[0].listener = 8443;
     assert_eq!(codes(&mesh), [Code::InvalidValue]);
     mesh.gateways[0].listener = 443;
