@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod lower;
 pub mod istio;
 pub mod model;
+pub mod patch;
 pub mod project;
 pub mod protos;
 pub mod resolve;
