@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod istio;
 pub mod lower;
 pub mod model;
+pub mod patch;
 pub mod project;
 pub mod protos;
 pub mod resolve;
