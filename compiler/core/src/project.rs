@@ -2,6 +2,7 @@
 //! nothing is read any more.
 
 pub mod path;
+pub mod raw;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use crate::protos::Rpcs;
 use crate::source::{FileId, SourceMap, Span, Spanned, Text};
 use crate::syntax;
 use crate::world::{ReadError, World};
-use crate::{inventory, protos, stdlib, suggest};
+use crate::{inventory, patch, protos, stdlib, suggest};
 
 /// A project as it was read.
 #[derive(Debug, Default)]
@@ -46,7 +47,8 @@ pub struct Project {
 
 /// Reads a project. What is missing or faulty is reported, and the rest is there.
 pub fn load(world: &dyn World, out: &mut Diagnostics) -> Project {
-    let mut loader = Loader { world, project: Project { boundary: ".".into(), ..Project::default() }, read: BTreeMap::new() };
+    let mut loader =
+        Loader { world, project: Project { boundary: ".".into(), ..Project::default() }, read: BTreeMap::new() };
     loader.mesh_files(out);
     loader.named_files(out);
     loader.project
@@ -137,9 +139,11 @@ impl Loader<'_> {
                         let message = format!("the standard library has no page `{name}`");
                         let diagnostic = Diagnostic::new(Code::FileNotFound, used.span, message);
                         out.add(match suggest::nearest(name, pages.clone()) {
-                            Some(near) => {
-                                diagnostic.suggest(format!("did you mean `std/{near}`?"), used.span, format!("std/{near}"))
-                            }
+                            Some(near) => diagnostic.suggest(
+                                format!("did you mean `std/{near}`?"),
+                                used.span,
+                                format!("std/{near}"),
+                            ),
                             None => diagnostic.help(format!("its pages are {}", suggest::list(pages, 9))),
                         });
                     }
@@ -204,7 +208,9 @@ impl Loader<'_> {
             .collect();
         if matching.is_empty() {
             let message = format!("no file matches `{pattern}`");
-            out.add(Diagnostic::new(Code::FileNotFound, written.span, message).help("correct the pattern or remove it"));
+            out.add(
+                Diagnostic::new(Code::FileNotFound, written.span, message).help("correct the pattern or remove it"),
+            );
         }
         let mut files = Vec::new();
         for path in matching {
@@ -226,6 +232,9 @@ impl Loader<'_> {
         for mesh in &declarations.meshes {
             let read = self.inventory(&mesh.scope.inventory, out);
             self.project.inventory.overlay(read);
+            if let Some(namespace) = &mesh.namespace {
+                self.project.inventory.in_namespace(&namespace.value, out);
+            }
             self.protos(&mesh.scope.protos, out);
             self.raw(&mesh.scope.raw, out);
         }
@@ -258,6 +267,13 @@ impl Loader<'_> {
         for patch in &environment.patches {
             let Some(id) = self.file(patch, out) else { continue };
             self.project.patches.insert(patch.span, id);
+            for part in patch::referenced_files(&self.project.sources, id) {
+                let written = Spanned::new(Text::new(&part), Span::new(id, 0, 0));
+                // A missing part is reported where the entry that names it is read, with its line.
+                if let Some(found) = self.file(&written, &mut Diagnostics::default()) {
+                    self.project.patch_parts.insert((id, written.value), found);
+                }
+            }
         }
     }
 
@@ -266,7 +282,7 @@ impl Loader<'_> {
         let mut files: Vec<FileId> = patterns.iter().flat_map(|pattern| self.files(pattern, out)).collect();
         files.sort();
         files.dedup();
-        inventory::read_all(&self.project.sources, &files, out)
+        inventory::read::read_all(&self.project.sources, &files, out)
     }
 
     fn protos(&mut self, patterns: &[Spanned<Text>], out: &mut Diagnostics) {
