@@ -118,11 +118,7 @@ impl<'a> Retries<'a> {
         Self::with(safe, Conditions::Safe, None)
     }
 
-    fn with(
-        retry: Option<&'a Retry>,
-        conditions: fn(&'a [Text]) -> Conditions<'a>,
-        per_try: Option<Millis>,
-    ) -> Self {
+    fn with(retry: Option<&'a Retry>, conditions: fn(&'a [Text]) -> Conditions<'a>, per_try: Option<Millis>) -> Self {
         match retry {
             Some(retry) => Self {
                 attempts: retry.attempts,

@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::model::target::Profile;
 use crate::model::traffic::{LimitKey, Millis, RateLimit};
-use crate::model::{Mesh, Service};
+use crate::model::{Mesh, PathPattern, Service};
 
 pub(super) fn check(mesh: &Mesh, service: &Service, out: &mut Diagnostics) {
     // The service's own limits are looked at once, however many ports they hold for.
@@ -111,7 +111,10 @@ pub(super) fn check_shared_hosts(hosts: &Hosts<'_>, out: &mut Diagnostics) {
                         .related(other.exposure.span, format!("serves `{host}` too"))
                         .help("agree on one limit, or expose the services on hosts of their own"),
                 );
-            } else if let Some(other) = entries.iter().find(|entry| limit(entry).is_none()) {
+            } else if !limited().any(|(entry, _)| entry.exposure.path == PathPattern::All)
+                && let Some(other) = entries.iter().find(|entry| limit(entry).is_none())
+            {
+                // Whoever serves the host as a whole limits it as a whole; whoever serves a path of it may not know.
                 let message = format!(
                     "the limit of `{}` also counts what `{}` serves on `{host}`",
                     owner.service.name, other.service.name
