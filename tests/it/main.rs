@@ -2,7 +2,9 @@
 
 mod examples;
 mod golden;
+mod kustomize;
 mod pages;
+mod properties;
 mod reference;
 mod support;
 mod yaml_readers;

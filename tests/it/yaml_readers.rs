@@ -1,26 +1,13 @@
 //! Does every reader of Kubernetes take what is written for what was meant? `kubectl` holds two of them, which
 //! disagree on YAML 1.1: `kustomize` (go-yaml v3) and the reader of `-f` (sigs.k8s.io/yaml).
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use meshc_core::bundle::yaml::to_yaml;
 use serde_json::{Map, Value, json};
 
+use super::support::kubectl::kubectl;
+
 /// Strings that some reader takes for something else when they stand without quotes, and strings that stay plain.
 const STRINGS: &str = include_str!("yaml_readers/strings.json");
-
-fn kubectl(arguments: &[&str], folder: &Path) -> String {
-    let output = Command::new("kubectl")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("this test needs `kubectl` on the PATH: it holds the readers of YAML that Kubernetes tools use");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "kubectl {arguments:?}: {error}");
-    String::from_utf8(output.stdout).expect("kubectl prints UTF-8")
-}
 
 /// kustomize refuses these however they are spelled, also as JSON: within, it reads raw JSON as YAML, where control
 /// characters and what is no character may not stand unescaped (kustomize 5.5 of kubectl 1.32, tried).
@@ -97,7 +84,7 @@ fn folder_with(object: &Value) -> tempfile::TempDir {
 #[test]
 fn kustomize_reads_the_strings_that_were_meant() {
     let object = config_map(kustomize_can_hold);
-    let printed = kubectl(&["kustomize", "."], folder_with(&object).path());
+    let printed = kubectl(&["kustomize", "."], folder_with(&object).path()).expect("kustomize takes it");
     let read: Value = yaml_serde::from_str(&printed).expect("kustomize prints YAML");
     assert_same(&read, &object);
 }
@@ -114,7 +101,7 @@ fn kubectl_reads_the_strings_that_were_meant() {
         "json",
         "added-by=the-test",
     ];
-    let printed = kubectl(&arguments, folder_with(&object).path());
+    let printed = kubectl(&arguments, folder_with(&object).path()).expect("kubectl takes it");
     let mut read: Value = serde_json::from_str(&printed).expect("kubectl prints JSON");
     let metadata = read["metadata"].as_object_mut().expect("metadata");
     assert_eq!(

@@ -1,5 +1,7 @@
 //! Versions, the recorded state, and the plan of a release.
 
+use std::collections::BTreeSet;
+
 use super::shape::Shape;
 use super::traffic;
 use crate::code::Code;
@@ -30,10 +32,14 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
         out.add(traffic::headless("version", span, headless));
     }
     check_plan(shape, declared, span, out);
+    let known = out.len();
     let shares = shares(declared, span, recorded, out)?;
+    let waits = out.len() > known;
     let held = recorded.is_some_and(|recorded| recorded.held);
     let routing = build(&shares, held, span, out)?;
-    check_pods(shape, &routing, span, out);
+    // A promote compiles nothing, so that the next version is looked for before it gets any traffic.
+    let next = declared.next.as_ref().map(|next| &next.value).filter(|_| !waits);
+    check_pods(shape, &routing, next, span, out);
     Some(routing)
 }
 
@@ -95,12 +101,7 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
     for version in versions {
         let name = subset_name(version);
         if let Some(other) = subsets.iter().find(|subset| subset.name == name) {
-            let message = format!("`{}` and `{version}` both become the subset `{name}`", other.version);
-            out.add(
-                Diagnostic::new(Code::VersionsCollide, span, message)
-                    .note("a subset is named in lower-case letters, digits and `-`")
-                    .help("give one of the versions another name"),
-            );
+            out.add(colliding(&other.version, version, span));
             return None;
         }
         subsets.push(Subset { name, version: version.clone() });
@@ -117,6 +118,13 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
     Some(Routing { subsets, weights, held: at_hold, summary })
 }
 
+fn colliding(version: &Text, other: &Text, span: Span) -> Diagnostic {
+    let message = format!("`{version}` and `{other}` both become the subset `{}`", subset_name(version));
+    Diagnostic::new(Code::VersionsCollide, span, message)
+        .note("a subset is named in lower-case letters, digits and `-`")
+        .help("give one of the versions another name")
+}
+
 /// A DNS-1123 label made of a version, which may hold capitals, `.` and `_`.
 pub(crate) fn subset_name(version: &str) -> Text {
     let name: String =
@@ -124,21 +132,23 @@ pub(crate) fn subset_name(version: &str) -> Text {
     name.into()
 }
 
-/// Every version that gets traffic has pods, as far as the inventory knows.
-fn check_pods(shape: &Shape<'_>, routing: &Routing, span: Span, out: &mut Diagnostics) {
+/// Every version that gets traffic, now or by the release that `next` ends, has pods, as far as the inventory knows.
+fn check_pods(shape: &Shape<'_>, routing: &Routing, next: Option<&Text>, span: Span, out: &mut Diagnostics) {
     if shape.workloads.is_empty() || shape.broken {
         return;
     }
     let label = |version: &Text| shape.workloads.iter().any(|workload| workload.labels.get("version") == Some(version));
-    for (index, weight) in &routing.weights {
-        let Some(subset) = routing.subsets.get(*index).filter(|_| *weight > 0) else { continue };
-        if label(&subset.version) {
+    let routed = routing.weights.iter().filter(|(_, weight)| *weight > 0);
+    let routed = routed.filter_map(|(index, _)| routing.subsets.get(*index)).map(|subset| &subset.version);
+    let routed: BTreeSet<&Text> = routed.chain(next).collect();
+    for version in routed {
+        if label(version) {
             continue;
         }
         let mut diagnostic = Diagnostic::new(
             Code::UnknownVersion,
             span,
-            format!("no pod of `{}` carries `version: {}`", shape.decl.name.value, subset.version),
+            format!("no pod of `{}` carries `version: {}`", shape.decl.name.value, version),
         );
         let carried: Vec<&str> =
             shape.workloads.iter().filter_map(|w| w.labels.get("version")).map(Text::as_str).collect();
@@ -150,9 +160,9 @@ fn check_pods(shape: &Shape<'_>, routing: &Routing, span: Span, out: &mut Diagno
             diagnostic = diagnostic.related(workload.span, text);
         }
         diagnostic = diagnostic.note("its subset would be empty, and every call sent to it would fail");
-        out.add(match suggest::nearest(&subset.version, carried) {
+        out.add(match suggest::nearest(version, carried) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None => diagnostic.help(format!("add `version: {}` to the labels of the pod template", subset.version)),
+            None => diagnostic.help(format!("add `version: {}` to the labels of the pod template", version)),
         });
     }
 }
@@ -163,6 +173,9 @@ fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut D
         check_stages(stages, out);
     }
     let Some(next) = &declared.next else { return };
+    if subset_name(&declared.stable.value) == subset_name(&next.value) {
+        out.add(colliding(&declared.stable.value, &next.value, span));
+    }
     let Some((stages, stages_at)) = canary.stages else {
         out.add(
             Diagnostic::new(Code::ReleaseWithoutPlan, span, format!("nothing says how `{}` is released", next.value))

@@ -99,7 +99,11 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
     if view.authorization == Authorization::DryRun && view.shapes.is_empty() {
         return;
     }
-    let namespaces: HashSet<&Text> = view.shapes.iter().map(|shape| &shape.namespace).collect();
+    let mut namespaces: HashSet<&Text> = view.shapes.iter().map(|shape| &shape.namespace).collect();
+    // A service whose selector finds nothing may be meant for any of them.
+    for shape in view.shapes.iter().filter(|shape| shape.broken && shape.workloads.is_empty()) {
+        namespaces.remove(&shape.namespace);
+    }
     let mut declared: HashSet<WorkloadKey<'_>> = HashSet::new();
     for workload in view.shapes.iter().flat_map(|shape| &shape.workloads) {
         declared.insert(key(workload));
