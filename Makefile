@@ -1,0 +1,16 @@
+# Chores. The two commands of README.md need no make.
+
+.PHONY: check test conformance bench
+
+check: ## formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+test: ## every default test
+	cargo test --workspace
+
+conformance: ## admission by the API server's code and Istio's analyzers; needs Go
+	tests/conformance/run.sh
+
+bench: ## speed and memory, see docs/performance.md
+	cargo bench --workspace
