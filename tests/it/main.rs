@@ -1,3 +1,5 @@
 //! Tests of the whole.
 
+mod kubectl;
+mod kustomize;
 mod yaml_readers;
