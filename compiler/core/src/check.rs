@@ -477,7 +477,7 @@ fn raw<'f>(
     let mut list = Vec::new();
     for written in files {
         let Some(id) = project.raw.get(&written.span) else { continue };
-        match crate::inventory::objects(&project.sources, *id) {
+        match crate::project::raw::objects(&project.sources, *id) {
             Ok(objects) => list.extend(objects.into_iter().map(|value| RawResource { span: written.span, value })),
             Err(diagnostic) => out.add(diagnostic),
         }

@@ -12,6 +12,7 @@ pub mod check;
 pub mod code;
 pub mod compile;
 pub mod diagnostic;
+pub mod explain;
 pub mod inventory;
 pub mod lower;
 pub mod istio;

@@ -2,6 +2,7 @@
 //! nothing is read any more.
 
 pub mod path;
+pub mod raw;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ use crate::protos::Rpcs;
 use crate::source::{FileId, SourceMap, Span, Spanned, Text};
 use crate::syntax;
 use crate::world::{ReadError, World};
-use crate::{inventory, protos, stdlib, suggest};
+use crate::{inventory, patch, protos, stdlib, suggest};
 
 /// A project as it was read.
 #[derive(Debug, Default)]
@@ -226,6 +227,9 @@ impl Loader<'_> {
         for mesh in &declarations.meshes {
             let read = self.inventory(&mesh.scope.inventory, out);
             self.project.inventory.overlay(read);
+            if let Some(namespace) = &mesh.namespace {
+                self.project.inventory.in_namespace(&namespace.value, out);
+            }
             self.protos(&mesh.scope.protos, out);
             self.raw(&mesh.scope.raw, out);
         }
@@ -258,6 +262,13 @@ impl Loader<'_> {
         for patch in &environment.patches {
             let Some(id) = self.file(patch, out) else { continue };
             self.project.patches.insert(patch.span, id);
+            for part in patch::referenced_files(&self.project.sources, id) {
+                let written = Spanned::new(Text::new(&part), Span::new(id, 0, 0));
+                // A missing part is reported where the entry that names it is read, with its line.
+                if let Some(found) = self.file(&written, &mut Diagnostics::default()) {
+                    self.project.patch_parts.insert((id, written.value), found);
+                }
+            }
         }
     }
 
@@ -266,7 +277,7 @@ impl Loader<'_> {
         let mut files: Vec<FileId> = patterns.iter().flat_map(|pattern| self.files(pattern, out)).collect();
         files.sort();
         files.dedup();
-        inventory::read_all(&self.project.sources, &files, out)
+        inventory::read::read_all(&self.project.sources, &files, out)
     }
 
     fn protos(&mut self, patterns: &[Spanned<Text>], out: &mut Diagnostics) {
