@@ -7,9 +7,9 @@ use meshc_core::bundle::Bundle;
 use meshc_core::compile::Compilation;
 use meshc_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 use meshc_core::project::{self, Project};
-use meshc_core::source::Text;
+use meshc_core::source::{FileId, SourceMap, Text};
 use meshc_core::state::State;
-use meshc_core::suggest;
+use meshc_core::{suggest, syntax};
 
 use crate::args::Selection;
 use crate::disk::Disk;
@@ -124,6 +124,17 @@ pub(crate) fn compile(folder: &Path, selection: &Selection, goal: Goal) -> Resul
     let findings = found.into_sorted(&environments);
     let services = project.declarations.services.len();
     Ok(Outcome { mesh, environments, findings, renderings, services, unreadable: disk.failed(), project })
+}
+
+/// The canonical form of one file; nothing where its syntax is at fault, which is then in `found`.
+pub(crate) fn format(sources: &SourceMap, file: FileId, found: &mut Diagnostics) -> Option<String> {
+    let text = &sources.file(file).text;
+    let (parsed, problems) = syntax::parse(file, text);
+    if !problems.is_empty() {
+        problems.into_iter().for_each(|problem| found.add(problem));
+        return None;
+    }
+    syntax::format(&parsed, text)
 }
 
 /// The environments that are asked for, as they are declared. None asked for means all.
