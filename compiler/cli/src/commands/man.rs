@@ -30,8 +30,8 @@ pub(crate) fn run(session: &Session, args: &ManArgs) -> Result<(), Failure> {
     let subcommands: Vec<clap::Command> = command.get_subcommands().cloned().collect();
     let mut written = 0;
     for command in std::iter::once(command).chain(subcommands) {
-        let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
-        stage(&folder.join(format!("{name}.1")), &page(command.name(name.clone()))?)?.commit()?;
+        let name = Man::new(command.clone()).get_filename();
+        stage(&folder.join(name), &page(command)?)?.commit()?;
         written += 1;
     }
     session.output.success(&format!("{written} pages in {}\n", folder.display()))

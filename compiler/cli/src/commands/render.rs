@@ -169,16 +169,15 @@ struct ReleaseDocument<'a> {
     recorded: bool,
 }
 
+impl<'a> ReleaseDocument<'a> {
+    fn of(release: &'a Release) -> Self {
+        let Release { namespace, service, shares, recorded } = release;
+        Self { namespace, service, shares, recorded: *recorded }
+    }
+}
+
 /// What was written, as `docs/formats.md` describes it.
 fn json(outcome: &Outcome, folder: &Path, updates: &[Update<'_>]) -> String {
-    let release = |release: &'_ Release| -> ReleaseDocument<'_> {
-        ReleaseDocument {
-            namespace: &release.namespace,
-            service: &release.service,
-            shares: &release.shares,
-            recorded: release.recorded,
-        }
-    };
     let environments = outcome.renderings.iter().zip(updates).map(|(rendering, update)| EnvironmentDocument {
         name: &rendering.environment,
         resources: rendering.bundle.resources,
@@ -186,7 +185,7 @@ fn json(outcome: &Outcome, folder: &Path, updates: &[Update<'_>]) -> String {
         written: &update.steps.write,
         unchanged: update.steps.unchanged,
         removed: &update.steps.delete,
-        releases: rendering.releases.iter().map(release).collect(),
+        releases: rendering.releases.iter().map(ReleaseDocument::of).collect(),
     });
     to_text(&Document {
         schema: SCHEMA,
