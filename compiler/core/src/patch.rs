@@ -118,7 +118,7 @@ impl Patches {
         head: &Head,
         object: &mut Value,
         guard: &dyn Fn(&Value) -> Option<Refusal>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Box<Failure>> {
         let mut result = Ok(());
         for index in &matches.0 {
             let Some(patch) = self.list.get(*index) else { continue };
@@ -132,7 +132,7 @@ impl Patches {
             }
             let guard = |object: &Value| identity(head, object).or_else(|| guard(object));
             result = apply::apply(&patch.operations, object, &guard)
-                .map_err(|(operation, refusal)| Failure::new(*index, operation, refusal, head));
+                .map_err(|refused| Box::new(Failure::new(*index, refused.0, refused.1, head)));
         }
         result
     }

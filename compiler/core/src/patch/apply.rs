@@ -45,15 +45,15 @@ pub(super) fn apply(
     operations: &[Operation],
     object: &mut Value,
     guard: &dyn Fn(&Value) -> Option<Refusal>,
-) -> Result<(), (usize, Refusal)> {
+) -> Result<(), Box<(usize, Refusal)>> {
     let mut patched = object.clone();
     let mut refused: Option<(usize, Refusal)> = None;
     for (index, operation) in operations.iter().enumerate() {
-        one(operation, &mut patched).map_err(|refusal| (index, refusal))?;
+        one(operation, &mut patched).map_err(|refusal| Box::new((index, refusal)))?;
         refused = guard(&patched).map(|refusal| refused.take().unwrap_or((index, refusal)));
     }
     match refused {
-        Some(refused) => Err(refused),
+        Some(refused) => Err(Box::new(refused)),
         None => {
             *object = patched;
             Ok(())

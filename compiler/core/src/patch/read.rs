@@ -195,11 +195,8 @@ impl Reader<'_> {
         };
         let Some(documents) = self.documents(file, text, &origin) else { return };
         if documents.first().is_some_and(|first| matches!(first.node, Node::Map(_)) && first.get("op").is_none()) {
-            let place = if origin.is_block() {
-                replace::entry(&self.sources.file(self.file).text, entry.span()).map(|(span, is_item)| (span, is_item))
-            } else {
-                None
-            };
+            let place =
+                if origin.is_block() { replace::entry(&self.sources.file(self.file).text, entry.span()) } else { None };
             return self.strategic(origin.start(file), &documents, entry.get("target"), place);
         }
         let operations = self.operations(file, &origin, &documents);

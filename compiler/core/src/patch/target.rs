@@ -44,8 +44,8 @@ impl Field {
         }
     }
 
-    /// The field's value of a resource. A resource without namespace is taken to be in `default`, as kustomize does
-    /// with every kind that it does not know to be without namespaces (kyaml/resid/resid.go, `EffectiveNamespace`).
+    /// The field's value of a resource. One without namespace is in `default` to kustomize, unless it knows its kind
+    /// to have none (kustomize 5.5, kyaml/resid/resid.go, `EffectiveNamespace`); of those kinds the usual ones.
     pub(super) fn of(self, head: &Head) -> &str {
         let (group, version) = head.api_version.split_once('/').unwrap_or(("", &head.api_version));
         match self {
@@ -53,10 +53,16 @@ impl Field {
             Field::Version => version,
             Field::Kind => &head.kind,
             Field::Name => &head.name,
-            Field::Namespace if head.namespace.is_empty() => "default",
-            Field::Namespace => &head.namespace,
+            Field::Namespace if !head.namespace.is_empty() => &head.namespace,
+            Field::Namespace if is_cluster_scoped(&head.kind) => "_non_namespaceable_",
+            Field::Namespace => "default",
         }
     }
+}
+
+fn is_cluster_scoped(kind: &str) -> bool {
+    kind.starts_with("Cluster")
+        || matches!(kind, "Namespace" | "CustomResourceDefinition" | "PriorityClass" | "StorageClass")
 }
 
 /// A regular expression over a whole text; most are plain names.

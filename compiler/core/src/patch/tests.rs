@@ -66,7 +66,7 @@ impl Case {
         text
     }
 
-    fn apply(&self, head: &Head, object: &mut Value) -> Result<(), Failure> {
+    fn apply(&self, head: &Head, object: &mut Value) -> Result<(), Box<Failure>> {
         self.patches.apply(&self.patches.matches(head), head, object, &|_| None)
     }
 }

@@ -13,7 +13,7 @@ fn applied(operations: &str) -> Result<Value, String> {
         Err(failure) => {
             assert_eq!(object, before, "all or nothing");
             let mut out = Diagnostics::default();
-            case.patches.report(&[failure], &[&head], &mut out);
+            case.patches.report(&[*failure], &[&head], &mut out);
             let diagnostic = out.iter().next().unwrap();
             assert_eq!(diagnostic.code, Code::PatchFailed);
             let (_, why) = diagnostic.message.split_once("`shop/frontend`: ").unwrap();
@@ -137,7 +137,7 @@ fn identity_is_not_a_patchs_to_change() {
         let (head, mut object) = route();
         let failure = case.apply(&head, &mut object).expect_err(operation);
         let mut out = Diagnostics::default();
-        case.patches.report(&[failure], &[&head], &mut out);
+        case.patches.report(&[*failure], &[&head], &mut out);
         let diagnostic = out.iter().next().unwrap();
         assert_eq!(diagnostic.code, Code::OwnedResource);
         assert!(diagnostic.message.starts_with("operation 2 of 3"), "{}", diagnostic.message);

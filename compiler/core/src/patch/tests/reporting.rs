@@ -61,7 +61,7 @@ fn patches_that_found_something_are_not_reported() {
     let mut out = Diagnostics::default();
     case.patches.report(&[], &[&head], &mut out);
     assert!(out.is_empty(), "it found a resource, whatever happened then");
-    case.patches.report(&[failure.clone(), failure.held()], &[&head], &mut out);
+    case.patches.report(&[(*failure).clone(), failure.held()], &[&head], &mut out);
     let diagnostic = out.iter().next().unwrap();
     assert_eq!(case.sources.text(diagnostic.primary.span), "/x");
     assert_eq!(out.len(), 1);
@@ -76,7 +76,8 @@ fn what_fails_everywhere_is_said_once() {
         let mut object = serde_json::json!({
             "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name, "namespace": "n"},
         });
-        failures.push(case.apply(&head("VirtualService", "n", name), &mut object).unwrap_err());
+        failures
+            .push(case.apply(&head("VirtualService", "n", name), &mut object).map_err(|failure| *failure).unwrap_err());
     }
     let mut out = Diagnostics::default();
     case.patches.report(&failures, &[], &mut out);
@@ -96,7 +97,7 @@ fn replace_of_a_missing_key_can_be_repaired() {
     let mut case = case(&text);
     let (head, mut object) = route();
     let failure = case.apply(&head, &mut object).unwrap_err();
-    case.patches.report(&[failure], &[&head], &mut case.out);
+    case.patches.report(&[*failure], &[&head], &mut case.out);
     assert_eq!(case.repaired(), entry("- op: add\n  path: /spec/gateways\n  value: [mesh]"));
 }
 
