@@ -40,7 +40,7 @@ pub fn draft(inventory: &Inventory, manifests: &[String], options: &Options) -> 
     let mut inventory = inventory.clone();
     let mut notes = Vec::new();
     // An object with and one without the namespace are duplicates, which whoever reads the draft's inventory reports.
-    inventory.in_namespace(&default_namespace(&inventory, &name), &mut Diagnostics::default());
+    inventory.in_namespace(&name, &mut Diagnostics::default());
     let index = Index::new(&inventory);
     let parties = parties::parties(&inventory, &index, &mut notes);
     let calls = calls::calls(&inventory, &parties, &mut notes);
@@ -52,17 +52,6 @@ pub fn draft(inventory: &Inventory, manifests: &[String], options: &Options) -> 
     let mut told = BTreeSet::new();
     notes.retain(|note| told.insert(note.clone()));
     Draft { files, notes }
-}
-
-/// The namespace of objects without one: that of all others where they agree, else the mesh's name.
-fn default_namespace(inventory: &Inventory, name: &Text) -> Text {
-    let services = inventory.services.keys().map(|(namespace, _)| namespace);
-    let workloads = inventory.workloads.keys().map(|(namespace, ..)| namespace);
-    let stated: BTreeSet<&Text> = services.chain(workloads).filter(|one| !one.is_empty()).collect();
-    match (stated.first(), stated.len()) {
-        (Some(only), 1) => (*only).clone(),
-        _ => name.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calls::Calls;
 use super::parties::Party;
 use super::text::{Lines, quoted};
-use crate::inventory::{KubeService, ServiceType, Workload};
+use crate::inventory::{KubeService, ServiceType};
 use crate::model::Protocol;
 use crate::source::Text;
 use crate::suggest;
@@ -83,6 +83,7 @@ impl Page<'_, '_> {
         if namespaces.len() <= 1 {
             lines.line(&format!("namespace     {}", namespaces.first().map_or(name, |only| *only)));
         } else if namespaces.contains(name) {
+            // Objects without a namespace are here.
             lines.line(&format!("namespace     {name}"));
         }
         let patterns = patterns(manifests);
@@ -162,7 +163,7 @@ impl Page<'_, '_> {
                 self.lines
                     .comment(&format!("Service `{}` selects some of these pods only: not declared.", service.name));
             }
-            self.ports(front.main, &party.workloads);
+            self.ports(front.main);
             self.access(at, party);
             self.account(party);
             self.question(party);
@@ -197,15 +198,13 @@ impl Page<'_, '_> {
         }
     }
 
-    /// Ports of which nothing says what they speak.
-    fn ports(&mut self, service: &KubeService, workloads: &[&Workload]) {
+    /// Ports of which nothing says what they speak. Proxies go by the Service, so that only the manifest can say it.
+    fn ports(&mut self, service: &KubeService) {
         for port in service.ports.iter().filter(|port| !port.udp && port.protocol().is_none()) {
-            let container = workloads.iter().find_map(|workload| workload.resolve_target(&port.target));
-            let container = container.unwrap_or(port.number);
-            self.lines.noted(
-                &format!("port  {} -> {container} tcp", port.number),
-                "guess: its name says no protocol; `http` or `grpc`?",
-            );
+            let (number, name) = (port.number, &service.name);
+            let message = format!("nothing says what port {number} of the Service `{name}` speaks");
+            self.lines.comment(&format!("? {message}: write `appProtocol: http`, `grpc` or `tcp` into its manifest"));
+            self.notes.push(message);
         }
     }
 
