@@ -40,12 +40,10 @@ pub(crate) struct Global {
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(crate) project: PathBuf,
     /// Print findings for people or for machines
-    #[arg(long, value_name = "FORMAT", global = true, default_value = "human", hide_possible_values = true)]
-    #[arg(long_help = "Print findings for people or for machines: human, json, sarif (2.1.0)")]
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "human")]
     pub(crate) format: Format,
     /// Use colour
-    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = true)]
-    #[arg(long_help = "Use colour: auto (on a terminal, unless NO_COLOR is set), always, never")]
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
     pub(crate) color: Color,
     /// Print nothing where all is well
     #[arg(short, long, global = true)]
@@ -55,22 +53,22 @@ pub(crate) struct Global {
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// With the source and carets.
+    /// With the source and carets
     Human,
-    /// One JSON object.
+    /// As one JSON object
     Json,
-    /// SARIF 2.1.0, for code scanning.
+    /// As SARIF 2.1.0, for code scanning
     Sarif,
 }
 
 /// When colour is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless NO_COLOR is set
     Auto,
-    /// Always.
+    /// Wherever it is written to
     Always,
-    /// Never.
+    /// Nowhere
     Never,
 }
 

@@ -6,10 +6,12 @@ use std::path::Path;
 use meshc_core::bundle::Bundle;
 use meshc_core::compile::Compilation;
 use meshc_core::diagnostic::{Diagnostic, Diagnostics, Severity};
+use meshc_core::explain::{self, Explanation};
+use meshc_core::init;
 use meshc_core::project::{self, Project};
 use meshc_core::source::{FileId, SourceMap, Text};
 use meshc_core::state::State;
-use meshc_core::{suggest, syntax};
+use meshc_core::{inventory, suggest, syntax};
 
 use crate::args::Selection;
 use crate::disk::Disk;
@@ -92,7 +94,7 @@ pub(crate) fn compile(folder: &Path, selection: &Selection, goal: Goal) -> Resul
     let mut found = Diagnostics::default();
     let project = project::load(&disk, &mut found);
     let compilation = Compilation::new(&project, &mut found);
-    let declared = compilation.environments();
+    let declared = in_order(&project, compilation.environments());
     let environments = match select(&declared, &selection.environments) {
         Ok(environments) => environments,
         // The declaration may be what could not be read, so that the errors come first.
@@ -102,10 +104,7 @@ pub(crate) fn compile(folder: &Path, selection: &Selection, goal: Goal) -> Resul
     let versioned = compilation.versioned();
     let mut renderings = Vec::new();
     for environment in &environments {
-        let state = checkout.as_ref().map_or_else(State::default, |checkout| {
-            let names = versioned.iter().map(|(namespace, service)| (namespace, service));
-            State::read(&state_folder(&project, environment), names, |path| checkout.read(path))
-        });
+        let state = state(checkout.as_ref(), &project, environment, &versioned);
         // A patch that cannot be applied is found by applying it, so that checking renders too.
         let rendered = compilation.render(environment, &state);
         found.append_environment(environment, rendered.diagnostics);
@@ -137,6 +136,72 @@ pub(crate) fn format(sources: &SourceMap, file: FileId, found: &mut Diagnostics)
     syntax::format(&parsed, text)
 }
 
+/// What is recorded about an environment's releases; nothing without a checkout.
+fn state(checkout: Option<&Checkout>, project: &Project, environment: &Text, versioned: &[(Text, Text)]) -> State {
+    let Some(checkout) = checkout else { return State::default() };
+    let names = versioned.iter().map(|(namespace, service)| (namespace, service));
+    State::read(&state_folder(project, environment), names, |path| checkout.read(path))
+}
+
+/// Where values come from, and how far the answer can be trusted.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    /// What was read.
+    pub(crate) project: Project,
+    /// One for each setting that was asked for.
+    pub(crate) explanations: Vec<Explanation>,
+    /// The project has errors, which may be why something is missing.
+    pub(crate) faulty: bool,
+}
+
+/// Explains a setting of a service, or all of them, in one environment.
+pub(crate) fn explain(
+    folder: &Path,
+    environment: &str,
+    path: &str,
+    state_from: Option<&Path>,
+) -> Result<Explained, Failure> {
+    let disk = Disk::open(folder)?;
+    let checkout = state_from.map(Checkout::open).transpose()?;
+    let mut found = Diagnostics::default();
+    let project = project::load(&disk, &mut found);
+    let compilation = Compilation::new(&project, &mut found);
+    let declared = compilation.environments();
+    let environment = match declared.iter().find(|known| *known == environment) {
+        Some(environment) => environment,
+        None => return Err(Failure::Usage(unknown_environment(&declared, environment))),
+    };
+    let state = state(checkout.as_ref(), &project, environment, &compilation.versioned());
+    let explanations = explain::explain(&compilation, environment, path, &state).map_err(Failure::Usage)?;
+    let faulty = found.has_errors() || compilation.check(environment, &state).diagnostics.has_errors();
+    Ok(Explained { explanations, faulty, project })
+}
+
+/// What manifests are drafted into.
+#[derive(Debug)]
+pub(crate) struct Drafted {
+    /// The manifests.
+    pub(crate) sources: SourceMap,
+    /// What was found in them, sorted.
+    pub(crate) findings: Vec<Diagnostic>,
+    /// The files, and what is to be said.
+    pub(crate) draft: init::Draft,
+    /// How many workloads and Services were read.
+    pub(crate) objects: (usize, usize),
+}
+
+/// Drafts a project from manifests: paths relative to the project's folder, with their texts.
+pub(crate) fn draft(name: &str, manifests: &[(String, String)]) -> Drafted {
+    let mut sources = SourceMap::default();
+    let files: Vec<FileId> = manifests.iter().map(|(path, text)| sources.add(path.as_str(), text)).collect();
+    let mut found = Diagnostics::default();
+    let inventory = inventory::read_all(&sources, &files, &mut found);
+    let paths: Vec<String> = manifests.iter().map(|(path, _)| path.clone()).collect();
+    let draft = init::draft(&inventory, &paths, &init::Options { name: name.into() });
+    let objects = (inventory.workloads.len(), inventory.services.len());
+    Drafted { findings: found.into_sorted(&[]), sources, draft, objects }
+}
+
 /// The environments that are asked for, as they are declared. None asked for means all.
 fn select(declared: &[Text], asked: &[String]) -> Result<Vec<Text>, Failure> {
     if asked.is_empty() {
@@ -158,6 +223,21 @@ fn unknown_environment(declared: &[Text], name: &str) -> String {
         None if declared.is_empty() => format!("there is no environment `{name}`, and no other"),
         None => format!("there is no environment `{name}`; declared are {}", suggest::list(names(), 12)),
     }
+}
+
+/// An environment behind the one that it comes `after`, otherwise by name.
+fn in_order(project: &Project, mut names: Vec<Text>) -> Vec<Text> {
+    let before = |name: &Text| {
+        let mut openings = project.declarations.environments.iter().filter(|opening| opening.name.value == *name);
+        openings.find_map(|opening| opening.after.as_ref()).map(|after| after.value.clone())
+    };
+    let mut ordered: Vec<Text> = Vec::new();
+    while !names.is_empty() {
+        // A circle has no first one: then the first by name.
+        let next = names.iter().position(|name| before(name).is_none_or(|one| !names.contains(&one))).unwrap_or(0);
+        ordered.push(names.remove(next));
+    }
+    ordered
 }
 
 /// The folder of an environment in a deploy checkout, which also names the folder of its state.

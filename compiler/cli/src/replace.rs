@@ -41,4 +41,9 @@ impl Staged {
     pub(crate) fn commit(self) -> Result<(), Failure> {
         self.temporary.persist(&self.path).map_err(|error| Failure::file("write", &self.path, &error.error))
     }
+
+    /// Becomes a new file, and fails where there is one.
+    pub(crate) fn create(self) -> Result<(), Failure> {
+        self.temporary.persist_noclobber(&self.path).map_err(|error| Failure::file("create", &self.path, &error.error))
+    }
 }

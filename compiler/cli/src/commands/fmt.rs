@@ -67,6 +67,7 @@ pub(crate) fn run(session: &Session, args: &FmtArgs) -> Result<(), Failure> {
     let different: Vec<&Formatted> = files.iter().filter(|file| file.before != file.after).collect();
     if args.check {
         different.iter().try_for_each(|file| session.output.result(&difference(file)))?;
+        tell_canonical(session, files.len() - different.len(), &different)?;
     } else {
         write(session, &files, &different)?;
     }
@@ -135,11 +136,14 @@ fn write(session: &Session, files: &[Formatted], different: &[&Formatted]) -> Re
         stage(&path, &with_line_ends(&file.after, file.crlf))?.commit()?;
         session.output.success(&format!("{BOLD}formatted{PLAIN} {}\n", file.path.display()))?;
     }
-    let same = files.len() - different.len();
-    if different.is_empty() && same > 0 {
-        session.output.success(&format!("{} in canonical form\n", plural(same, "file is", "files are")))?;
+    tell_canonical(session, files.len() - different.len(), different)
+}
+
+fn tell_canonical(session: &Session, same: usize, different: &[&Formatted]) -> Result<(), Failure> {
+    if !different.is_empty() || same == 0 {
+        return Ok(());
     }
-    Ok(())
+    session.output.success(&format!("{} in canonical form\n", plural(same, "file is", "files are")))
 }
 
 fn with_line_ends(text: &str, crlf: bool) -> String {

@@ -36,9 +36,7 @@ pub(crate) struct RenderArgs {
 pub(crate) fn run(session: &Session, args: &RenderArgs) -> Result<(), Failure> {
     let outcome = pipeline::compile(&session.folder, &args.selection, Goal::Render)?;
     let report = Report::new(session, &outcome);
-    if session.format != Format::Human || !report.findings.is_empty() {
-        session.output.tell(&report.text(session.format));
-    }
+    session.output.tell(&report.text(session.format));
     if outcome.has_errors() {
         return Err(outcome.failure());
     }
@@ -105,9 +103,8 @@ fn summary(outcome: &Outcome, folder: &Path, updates: &[Update<'_>]) -> String {
     text
 }
 
-/// One line for each release, and one for each environment only where these differ.
+/// One line for each release; several only where environments differ.
 fn releases(renderings: &[Rendering]) -> String {
-    let mut lines = Vec::new();
     let mut names: Vec<(&str, &str)> = renderings
         .iter()
         .flat_map(|rendering| &rendering.releases)
@@ -115,22 +112,28 @@ fn releases(renderings: &[Rendering]) -> String {
         .collect();
     names.sort_unstable();
     names.dedup();
-    let more = names.len().saturating_sub(MOST_RELEASES);
+    let mut text = String::new();
     for name in names.iter().take(MOST_RELEASES) {
-        let shares: Vec<(&str, String)> = renderings
-            .iter()
-            .filter_map(|rendering| Some((rendering.environment.as_str(), describe(find(rendering, *name)?))))
-            .collect();
-        let same = shares.len() == renderings.len() && shares.windows(2).all(|pair| pair[0].1 == pair[1].1);
-        match shares.first() {
-            Some((_, first)) if same => lines.push(format!("  {}: {first}\n", name.1)),
-            _ => lines.extend(shares.iter().map(|(environment, text)| format!("  {} in {environment}: {text}\n", name.1))),
+        // What the environments have, each with those that have it, in order.
+        let mut shares: Vec<(String, Vec<&str>)> = Vec::new();
+        for rendering in renderings {
+            let Some(described) = find(rendering, *name).map(describe) else { continue };
+            match shares.iter_mut().find(|(known, _)| *known == described) {
+                Some((_, environments)) => environments.push(&rendering.environment),
+                None => shares.push((described, vec![&rendering.environment])),
+            }
+        }
+        for (described, environments) in &shares {
+            let everywhere = environments.len() == renderings.len();
+            let place = if everywhere { String::new() } else { format!(" in {}", environments.join(", ")) };
+            text.push_str(&format!("  {}{place}: {described}\n", name.1));
         }
     }
-    if more > 0 {
-        lines.push(format!("  and {more} more\n"));
+    match names.len().saturating_sub(MOST_RELEASES) {
+        0 => {}
+        more => text.push_str(&format!("  and {more} more with versions\n")),
     }
-    lines.concat()
+    text
 }
 
 fn find<'r>(rendering: &'r Rendering, (namespace, service): (&str, &str)) -> Option<&'r Release> {
