@@ -1,6 +1,8 @@
 //! The product of a compilation: files in memory, in a fixed order, with their digests.
 
+pub mod assemble;
 pub mod digest;
+mod held;
 pub mod lock;
 pub mod tree_update;
 pub mod yaml;
@@ -51,6 +53,9 @@ pub struct FilePath {
 pub struct Bundle {
     /// Text by path, relative to the folder that holds all environments: `prod/boutique/…`.
     pub files: BTreeMap<String, String>,
+    /// Files that carry weights of a release, as they are under a hold, patches included: what a prepared rollback
+    /// publishes, and what their digests in locks are of. By the same paths.
+    pub held: BTreeMap<String, String>,
     /// Objects of the rendering, without kustomization files and locks.
     pub resources: usize,
 }

@@ -27,9 +27,7 @@ use crate::lower::declaration::{Declarations, NamespaceDecl, ServiceDecl};
 use crate::lower::scope::stated_twice;
 use crate::lower::setting::{CallerKey, Field};
 use crate::model::traffic::Traffic;
-use crate::model::{
-    Authorization, Exposure, Injection, Mesh, MtlsMode, Namespace, Port, RawResource, Service,
-};
+use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, RawResource, Service};
 use crate::project::Project;
 use crate::resolve::layers::{Draft, Origin};
 use crate::resolve::names::{Member, Names};
@@ -79,7 +77,7 @@ pub(crate) fn draft<'b, 'p>(
     let mut draft = below.clone();
     let name = base.project.declarations.environments.iter().find(|known| known.name.value == environment.name);
     let origin = name.map_or(Origin::Service, |known| Origin::Environment(&known.name.value));
-    check_reopened(overrides, namespace, out);
+    check_reopened(overrides, out);
     for block in overrides {
         let preset = base.presets.of(&block.presets, &block.layer, namespace, out);
         for entry in preset.entries {
@@ -92,7 +90,7 @@ pub(crate) fn draft<'b, 'p>(
 }
 
 /// All openings of an environment are one layer: a field in two of them is stated twice.
-fn check_reopened(blocks: &[&ServiceDecl], namespace: &Text, out: &mut Diagnostics) {
+fn check_reopened(blocks: &[&ServiceDecl], out: &mut Diagnostics) {
     let mut seen: HashMap<(Option<crate::lower::setting::PortKey>, String), Span> = HashMap::new();
     if blocks.len() < 2 {
         return;
@@ -100,7 +98,6 @@ fn check_reopened(blocks: &[&ServiceDecl], namespace: &Text, out: &mut Diagnosti
     for change in blocks.iter().flat_map(|block| &block.layer.changes) {
         let words = change.key.field.words();
         if let Some(first) = seen.insert((change.key.port, words.clone()), change.span) {
-            let _ = namespace;
             out.add(stated_twice(&words, first, change.span));
         }
     }
@@ -139,22 +136,28 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
         .collect();
     let parties = parties(base, &environment, &cluster, &shapes, out);
     let gateways = exposure::gateways(declarations, &base.names, &environment, out);
-    let resolve = Resolve { base, environment: &environment, gateways: &gateways, parties: &parties, state, scopes: &scopes };
+    let resolve =
+        Resolve { base, environment: &environment, gateways: &gateways, parties: &parties, state, scopes: &scopes };
     let (built, traffic) = resolve.services(&shapes, out);
     graph::check(&shapes, &traffic, out);
     let removed = |index: usize| {
         let of = drafts.get(index).map(|(_, _, draft)| draft.removed_callers.iter().map(|(caller, _)| caller.clone()));
-        of.into_iter().flatten().map(|caller| qualify(caller, drafts.get(index).map(|(namespace, ..)| *namespace))).collect()
+        of.into_iter()
+            .flatten()
+            .map(|caller| qualify(caller, drafts.get(index).map(|(namespace, ..)| *namespace)))
+            .collect()
     };
     let authorization = authorization(declarations, &environment, out);
     if let Some((authorization, _)) = authorization {
-        let view = workloads::View { shapes: &shapes, parties: &parties, cluster: &cluster, authorization, removed: &removed };
+        let view =
+            workloads::View { shapes: &shapes, parties: &parties, cluster: &cluster, authorization, removed: &removed };
         workloads::check(&view, out);
     }
     let claims = built.iter().flat_map(|service| service.exposures.iter().map(|exposure| (&service.name, exposure)));
     let exposed = |host: &Text| declares_host(declarations, host);
     exposure::check_claims(claims, &environment, &exposed, base.names.names_missing, out);
-    let mesh = assemble(base, &environment, authorization.map(|(mode, _)| mode), &scopes, gateways, &shapes, built, out);
+    let mesh =
+        assemble(base, &environment, authorization.map(|(mode, _)| mode), &scopes, gateways, &shapes, built, out);
     Checked { mesh, facts, patches }
 }
 
@@ -312,7 +315,6 @@ fn parties<'c>(
             Party {
                 span: shape.decl.name.span,
                 accounts: shape.accounts.iter().map(account).collect(),
-                rendered: rendered.clone(),
                 no_sidecar: shape.workloads.iter().find(|w| w.injected == Some(false)).map(|w| w.span),
                 workloads: shape.workloads.clone(),
             },
@@ -370,13 +372,7 @@ fn parties<'c>(
         let injected = workloads.iter().find(|w| w.injected == Some(false)).map(|w| w.span);
         parties.insert(
             key.clone(),
-            Party {
-                span: base_decl.name.span,
-                rendered: environment.rendered(&key.0),
-                accounts,
-                no_sidecar: no_sidecar.or(injected),
-                workloads,
-            },
+            Party { span: base_decl.name.span, accounts, no_sidecar: no_sidecar.or(injected), workloads },
         );
     }
     parties
@@ -418,7 +414,8 @@ impl Resolve<'_, '_> {
         let no_protos = Vec::new();
         let methods = rpc::methods(self.base.project, shape, scope.map_or(&no_protos, |scope| &scope.protos));
         let traffic = traffic::traffic(shape, &methods, out);
-        let (exposures, of_gateways) = exposure::exposures(shape, self.gateways, &self.base.names, self.environment, out);
+        let (exposures, of_gateways) =
+            exposure::exposures(shape, self.gateways, &self.base.names, self.environment, out);
         let mut unknown = Unknown::new();
         let exposed = !shape.stated.exposes.is_empty();
         let mut grants = access::grants(shape, &methods, self.parties, exposed, &mut unknown, out);
@@ -500,8 +497,7 @@ fn assemble(
     for (shape, service) in shapes.iter().zip(services) {
         by_namespace.entry(&shape.namespace).or_default().push(service);
     }
-    let rendered: Vec<(&Text, Text)> =
-        scopes.keys().map(|name| (name, environment.rendered(name))).collect();
+    let rendered: Vec<(&Text, Text)> = scopes.keys().map(|name| (name, environment.rendered(name))).collect();
     workloads::colliding_namespaces(&rendered, environment, out);
     let namespaces = scopes
         .iter()
@@ -522,4 +518,3 @@ fn assemble(
         gateways: gateways.into_iter().map(|gateway| gateway.gateway).collect(),
     })
 }
-

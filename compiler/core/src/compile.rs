@@ -140,7 +140,8 @@ impl<'p> Compilation<'p> {
     /// found; any error leaves the bundle empty.
     pub fn render(&self, environment: &Text, state: &State) -> Rendered {
         let Checked { mesh, facts, mut diagnostics, patches } = self.check(environment, state);
-        let folder = facts.deploy.as_ref().and_then(|deploy| deploy.folder.clone()).unwrap_or_else(|| environment.clone());
+        let folder =
+            facts.deploy.as_ref().and_then(|deploy| deploy.folder.clone()).unwrap_or_else(|| environment.clone());
         let mut bundle = Bundle::default();
         let mut releases = Vec::new();
         // Patches select rendered resources: without these there is nothing to say about them.
@@ -218,10 +219,9 @@ fn check_mesh(project: &Project, names: &Names, out: &mut Diagnostics) {
             let Some(at) = at else {
                 return;
             };
-            out.add(
-                Diagnostic::new(Code::NoMesh, at, "no file of this folder declares a `mesh`")
-                    .help("run it in the project's folder, or choose one with `meshc -C DIR`; `meshc init` writes a first one"),
-            );
+            out.add(Diagnostic::new(Code::NoMesh, at, "no file of this folder declares a `mesh`").help(
+                "run it in the project's folder, or choose one with `meshc -C DIR`; `meshc init` writes a first one",
+            ));
         }
         return;
     };

@@ -66,7 +66,7 @@ pub fn explain(
     let (decl, draft) = check::draft(base, &merged, &namespace, *index, &mut Diagnostics::default())
         .ok_or_else(|| format!("`{service}` is not known"))?;
     let overrides = merged.services.get(&(namespace.clone(), name.clone())).map_or(&[][..], Vec::as_slice);
-    let walk = Walk { compilation, environment, namespace: &namespace };
+    let walk = Walk { compilation, environment };
     let mut changes: Vec<(String, &Change)> = Vec::new();
     walk.service(decl, overrides, &mut changes);
     let subject = format!("{namespace}/{name}");
@@ -86,9 +86,8 @@ pub fn explain(
                 change.1.key.port == port
                     && (change.1.key.field == field || change.1.value.is_none() && change.1.key.field.covers(&field))
             };
-            let holding = draft.entries.iter().find(|entry| {
-                entry.key.port == port && same(&entry.key.field, &field, &namespace)
-            });
+            let holding =
+                draft.entries.iter().find(|entry| entry.key.port == port && same(&entry.key.field, &field, &namespace));
             let steps: Vec<Step> = changes
                 .iter()
                 .filter(of)
@@ -163,9 +162,8 @@ fn path_of(change: &Change) -> String {
 
 /// Whether a setting's path is what was asked for: itself, or one of its parts.
 fn asked(path: &str, setting: Option<&str>) -> bool {
-    setting.is_none_or(|setting| {
-        path == setting || path.strip_prefix(setting).is_some_and(|rest| rest.starts_with('.'))
-    })
+    setting
+        .is_none_or(|setting| path == setting || path.strip_prefix(setting).is_some_and(|rest| rest.starts_with('.')))
 }
 
 fn same(entry: &Field, field: &Field, namespace: &Text) -> bool {
@@ -188,12 +186,10 @@ fn one_line(compilation: &Compilation<'_>, span: Span) -> String {
 struct Walk<'w, 'p> {
     compilation: &'w Compilation<'p>,
     environment: &'w Text,
-    namespace: &'w Text,
 }
 
 impl<'p> Walk<'_, 'p> {
     fn service(&self, decl: &'p ServiceDecl, overrides: &[&'p ServiceDecl], into: &mut Vec<(String, &'p Change)>) {
-        let _ = self.namespace;
         self.presets(&decl.presets, into);
         push("service", &decl.layer, into);
         for block in overrides {
@@ -238,7 +234,13 @@ fn derived(service: &Service, subject: &str, setting: Option<&str>, known: &[Exp
         let numbers: Vec<u16> = service
             .hosts
             .first()
-            .map(|host| host.ports.iter().filter(|(_, at)| service.ports.get(*at).map(|p| p.container) == Some(port.container)).map(|(n, _)| *n).collect())
+            .map(|host| {
+                host.ports
+                    .iter()
+                    .filter(|(_, at)| service.ports.get(*at).map(|p| p.container) == Some(port.container))
+                    .map(|(n, _)| *n)
+                    .collect()
+            })
             .unwrap_or_default();
         for number in numbers {
             let text = format!("port {number} -> {} {}", port.container, port.protocol.name());

@@ -47,7 +47,8 @@ pub struct Project {
 
 /// Reads a project. What is missing or faulty is reported, and the rest is there.
 pub fn load(world: &dyn World, out: &mut Diagnostics) -> Project {
-    let mut loader = Loader { world, project: Project { boundary: ".".into(), ..Project::default() }, read: BTreeMap::new() };
+    let mut loader =
+        Loader { world, project: Project { boundary: ".".into(), ..Project::default() }, read: BTreeMap::new() };
     loader.mesh_files(out);
     loader.named_files(out);
     loader.project
@@ -138,9 +139,11 @@ impl Loader<'_> {
                         let message = format!("the standard library has no page `{name}`");
                         let diagnostic = Diagnostic::new(Code::FileNotFound, used.span, message);
                         out.add(match suggest::nearest(name, pages.clone()) {
-                            Some(near) => {
-                                diagnostic.suggest(format!("did you mean `std/{near}`?"), used.span, format!("std/{near}"))
-                            }
+                            Some(near) => diagnostic.suggest(
+                                format!("did you mean `std/{near}`?"),
+                                used.span,
+                                format!("std/{near}"),
+                            ),
                             None => diagnostic.help(format!("its pages are {}", suggest::list(pages, 9))),
                         });
                     }
@@ -205,7 +208,9 @@ impl Loader<'_> {
             .collect();
         if matching.is_empty() {
             let message = format!("no file matches `{pattern}`");
-            out.add(Diagnostic::new(Code::FileNotFound, written.span, message).help("correct the pattern or remove it"));
+            out.add(
+                Diagnostic::new(Code::FileNotFound, written.span, message).help("correct the pattern or remove it"),
+            );
         }
         let mut files = Vec::new();
         for path in matching {

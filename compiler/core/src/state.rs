@@ -133,9 +133,12 @@ mod tests {
     #[test]
     fn a_hold_is_the_existence_of_its_file() {
         let name = (Text::new("shop"), Text::new("web"));
-        let state = State::read("prod", [(&name.0, &name.1)], |path| {
-            Ok((path == "state/prod/shop/web.hold").then(String::new))
-        });
+        let state =
+            State::read(
+                "prod",
+                [(&name.0, &name.1)],
+                |path| Ok((path == "state/prod/shop/web.hold").then(String::new)),
+            );
         assert!(state.services.get(&name).is_some_and(|recorded| recorded.held));
     }
 }

@@ -1,6 +1,6 @@
 //! Callers to grants: names to accounts, operations to ports, and what would silently refuse or admit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::rpc::{self, Methods};
 use super::shape::Shape;
@@ -17,8 +17,6 @@ use crate::source::{Span, Spanned, Text};
 pub(crate) struct Party<'c> {
     /// Where it is declared.
     pub(crate) span: Span,
-    /// Its namespace in the cluster.
-    pub(crate) rendered: Text,
     /// Accounts by namespace (of the sources, and in the cluster) and name.
     pub(crate) accounts: Vec<Account>,
     /// Known to have no sidecar, by this line.
@@ -61,24 +59,24 @@ pub(crate) fn grants(
                 .help("name its callers: `allow web, payments/ledger`; if nobody calls it, write `allow none`"),
         );
     }
-    let mut checked: HashMap<(Text, Text), ()> = HashMap::new();
+    let mut checked: HashSet<(Text, Text)> = HashSet::new();
     for (caller, decl, span) in &shape.stated.allows {
         let Some(candidates) = ports(shape, decl, out) else { continue };
         let by_port = by_port(shape, methods, decl, &candidates, out);
         match caller {
-            CallerKey::Anyone => push(&mut grants, shape, *span, &Peer::Anyone, &by_port),
+            CallerKey::Anyone => push(&mut grants, *span, &Peer::Anyone, &by_port),
             CallerKey::Named(namespace, name) => {
                 let key = (namespace.clone().unwrap_or_else(|| shape.namespace.clone()), name.clone());
                 let Some(party) = parties.get(&key) else {
                     unknown.entry(key).or_default().push(decl.caller);
                     continue;
                 };
-                if checked.insert(key.clone(), ()).is_none() {
+                if checked.insert(key.clone()) {
                     identity(shape, caller, decl, party, &candidates, out);
                 }
                 for account in &party.accounts {
                     let peer = Peer::Account(account.rendered.clone(), account.name.clone());
-                    push(&mut grants, shape, decl.caller, &peer, &by_port);
+                    push(&mut grants, decl.caller, &peer, &by_port);
                 }
             }
         }
@@ -108,7 +106,8 @@ pub(crate) fn port_index(shape: &Shape<'_>, port: &Spanned<u16>, out: &mut Diagn
     let found = by_service.or_else(|| shape.ports.iter().position(|known| known.container == port.value));
     if found.is_none() && !shape.broken {
         let numbers: Vec<String> = own.map(|(number, _)| number.to_string()).collect();
-        let containers = shape.ports.iter().filter(|port| port.service.is_none()).map(|port| port.container.to_string());
+        let containers =
+            shape.ports.iter().filter(|port| port.service.is_none()).map(|port| port.container.to_string());
         let all: Vec<String> = numbers.into_iter().chain(containers).collect();
         let names = crate::suggest::list(all.iter().map(String::as_str), 9);
         let message = format!("`{}` has no port {}", shape.decl.name.value, port.value);
@@ -144,8 +143,8 @@ fn by_port(
     list
 }
 
-fn push(grants: &mut Vec<Grant>, shape: &Shape<'_>, span: Span, peer: &Peer, by_port: &[(u16, Vec<Operation>)]) {
-    let _ = shape;
+/// Adds one grant for each set of ports that the same operations are allowed on.
+fn push(grants: &mut Vec<Grant>, span: Span, peer: &Peer, by_port: &[(u16, Vec<Operation>)]) {
     let mut left: Vec<(Vec<u16>, &Vec<Operation>)> = Vec::new();
     for (port, operations) in by_port {
         match left.iter_mut().find(|(_, known)| *known == operations) {
@@ -206,11 +205,7 @@ fn identity(
 }
 
 /// One finding for each caller that is not declared, however often it is named.
-pub(crate) fn report_unknown(
-    unknown: Unknown,
-    names: &crate::resolve::names::Names,
-    out: &mut Diagnostics,
-) {
+pub(crate) fn report_unknown(unknown: Unknown, names: &crate::resolve::names::Names, out: &mut Diagnostics) {
     if names.names_missing {
         return;
     }
@@ -218,7 +213,8 @@ pub(crate) fn report_unknown(
         places.sort();
         let Some(first) = places.first().copied() else { continue };
         let shown = if namespace == names.default_namespace { name.to_string() } else { format!("{namespace}/{name}") };
-        let mut diagnostic = Diagnostic::new(Code::UnknownCaller, first, format!("no service or caller is named `{shown}`"));
+        let mut diagnostic =
+            Diagnostic::new(Code::UnknownCaller, first, format!("no service or caller is named `{shown}`"));
         if names.gateways.contains_key(&name) {
             diagnostic = diagnostic.help(format!("`{name}` is a gateway: `expose HOST on {name}` allows it"));
         } else {

@@ -20,7 +20,6 @@ use crate::suggest;
 #[derive(Debug, Default)]
 pub(crate) struct Environment<'p> {
     pub(crate) name: Text,
-    pub(crate) span: Option<Span>,
     pub(crate) target: Option<Target>,
     pub(crate) mtls: Option<At<MtlsMode>>,
     pub(crate) authorization: Option<Spanned<Authorization>>,
@@ -64,11 +63,7 @@ impl<'p> Environment<'p> {
             .flatten()
             .filter_map(|index| declarations.environments.get(*index))
             .collect();
-        let mut environment = Environment {
-            name: name.clone(),
-            span: openings.first().map(|opening| opening.name.span),
-            ..Environment::default()
-        };
+        let mut environment = Environment { name: name.clone(), ..Environment::default() };
         let target = once(&openings, "target", |opening| opening.target.as_ref(), out);
         let trust = once(&openings, "trust-domain", |opening| opening.trust_domain.as_ref(), out);
         let cluster = once(&openings, "cluster-domain", |opening| opening.cluster_domain.as_ref(), out);
@@ -85,14 +80,16 @@ impl<'p> Environment<'p> {
                 );
             }
         }
-        environment.mtls = once(&openings, "mtls", |opening| opening.scope.mtls.as_ref(), out).map(|s| (s.value, s.span));
+        environment.mtls =
+            once(&openings, "mtls", |opening| opening.scope.mtls.as_ref(), out).map(|s| (s.value, s.span));
         environment.authorization =
             once(&openings, "authorization", |opening| opening.scope.authorization.as_ref(), out).cloned();
         environment.injection =
             once(&openings, "injection", |opening| opening.scope.injection.as_ref(), out).map(|s| s.value.clone());
         let facts = Facts {
             sync: once(&openings, "sync", |opening| opening.sync.as_ref(), out).map(|s| s.value),
-            prometheus: once(&openings, "prometheus", |opening| opening.prometheus.as_ref(), out).map(|s| s.value.clone()),
+            prometheus: once(&openings, "prometheus", |opening| opening.prometheus.as_ref(), out)
+                .map(|s| s.value.clone()),
             deploy: once(&openings, "deploy", |opening| opening.deploy.as_ref(), out).map(|s| s.value.clone()),
             after: once(&openings, "after", |opening| opening.after.as_ref(), out).map(|s| s.value.clone()),
         };
@@ -200,11 +197,7 @@ fn once<'p, T>(
     Some(first)
 }
 
-fn make_target(
-    target: &Spanned<TargetDecl>,
-    trust: Option<&Spanned<Text>>,
-    cluster: Option<&Spanned<Text>>,
-) -> Target {
+fn make_target(target: &Spanned<TargetDecl>, trust: Option<&Spanned<Text>>, cluster: Option<&Spanned<Text>>) -> Target {
     let local = || Text::new_static("cluster.local");
     Target {
         istio: target.value.istio,

@@ -100,7 +100,8 @@ fn finish(decl: &GatewayDecl, environment: &Environment<'_>, out: &mut Diagnosti
         missing("which pods it is", "write `pods istio-system istio=ingressgateway`", out);
     }
     if decl.account.is_none() {
-        let help = "write `service-account istio-system/istio-ingressgateway-service-account`, by which services know it";
+        let help =
+            "write `service-account istio-system/istio-ingressgateway-service-account`, by which services know it";
         missing("under which account it runs", help, out);
     }
     match (&decl.resource, decl.listen.first()) {
@@ -172,9 +173,11 @@ pub(crate) fn exposures(
         };
         let Some(port) = exposed_port(shape, decl.port.as_ref(), *span, out) else { continue };
         let Some(of_shape) = shape.ports.get(port) else { continue };
-        let host = environment.hosts.get(&decl.host.value).map_or_else(|| decl.host.value.clone(), |(to, _)| to.value.clone());
+        let host =
+            environment.hosts.get(&decl.host.value).map_or_else(|| decl.host.value.clone(), |(to, _)| to.value.clone());
         let numbers = shape.hosts.first().map_or(&[][..], |host| &host.ports);
-        let Some(port_number) = of_shape.service.or_else(|| numbers.iter().find(|(_, at)| *at == port).map(|(n, _)| *n))
+        let Some(port_number) =
+            of_shape.service.or_else(|| numbers.iter().find(|(_, at)| *at == port).map(|(n, _)| *n))
         else {
             let message = format!("container port {} has no Service port to send to", of_shape.container);
             out.add(Diagnostic::new(Code::UnknownPort, *span, message).help("expose a port that callers can dial"));
@@ -187,7 +190,9 @@ pub(crate) fn exposures(
             };
             let peer = Peer::Account(namespace.clone(), account.clone());
             let grant = Grant { span: *span, peer, operations, ports: vec![of_shape.container] };
-            if !grants.iter().any(|known| known.peer == grant.peer && known.operations == grant.operations && known.ports == grant.ports) {
+            if !grants.iter().any(|known| {
+                known.peer == grant.peer && known.operations == grant.operations && known.ports == grant.ports
+            }) {
                 grants.push(grant);
             }
         }
@@ -207,12 +212,7 @@ fn specificity(path: &PathPattern) -> (std::cmp::Reverse<usize>, u8) {
     }
 }
 
-fn exposed_port(
-    shape: &Shape<'_>,
-    stated: Option<&Spanned<u16>>,
-    span: Span,
-    out: &mut Diagnostics,
-) -> Option<usize> {
+fn exposed_port(shape: &Shape<'_>, stated: Option<&Spanned<u16>>, span: Span, out: &mut Diagnostics) -> Option<usize> {
     if shape.broken {
         return None;
     }
@@ -238,16 +238,22 @@ fn exposed_port(
     match (candidates.next(), candidates.next()) {
         (Some(one), None) => Some(*one),
         (Some(_), Some(_)) => {
-            let numbers: Vec<String> = shape.hosts.first()?.ports.iter().map(|(number, _)| number.to_string()).collect();
+            let numbers: Vec<String> =
+                shape.hosts.first()?.ports.iter().map(|(number, _)| number.to_string()).collect();
             let names = suggest::list(numbers.iter().map(String::as_str), 9);
             out.add(
-                Diagnostic::new(Code::ExposureNeedsHttp, span, format!("`{}` has several ports: {names}", shape.decl.name.value))
-                    .help("say which one: `expose HOST on GATEWAY port 80`"),
+                Diagnostic::new(
+                    Code::ExposureNeedsHttp,
+                    span,
+                    format!("`{}` has several ports: {names}", shape.decl.name.value),
+                )
+                .help("say which one: `expose HOST on GATEWAY port 80`"),
             );
             None
         }
         (None, _) => {
-            let message = format!("`{}` has no port that speaks HTTP, and a host is routed by HTTP", shape.decl.name.value);
+            let message =
+                format!("`{}` has no port that speaks HTTP, and a host is routed by HTTP", shape.decl.name.value);
             let mut diagnostic = Diagnostic::new(Code::ExposureNeedsHttp, span, message);
             if let Some(port) = shape.ports.first() {
                 diagnostic = diagnostic.related(port.span, format!("this port speaks `{}`", port.protocol.name()));

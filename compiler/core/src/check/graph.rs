@@ -44,12 +44,7 @@ fn patience(shape: &Shape<'_>, traffic: &[Traffic]) -> Option<(Millis, Span)> {
     longest
 }
 
-fn gives_up(
-    shapes: &[Shape<'_>],
-    traffic: &[Vec<Traffic>],
-    callees: &[Vec<(usize, Span)>],
-    out: &mut Diagnostics,
-) {
+fn gives_up(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], callees: &[Vec<(usize, Span)>], out: &mut Diagnostics) {
     let patience: Vec<Option<(Millis, Span)>> =
         shapes.iter().zip(traffic).map(|(shape, traffic)| patience(shape, traffic)).collect();
     let of = |index: usize| patience.get(index).copied().flatten();
@@ -65,7 +60,9 @@ fn gives_up(
                 Diagnostic::new(
                     Code::CallerGivesUpFirst,
                     at,
-                    format!("callers of `{name}` give up after {own}, and `{callee}`, which it calls, may take {theirs}"),
+                    format!(
+                        "callers of `{name}` give up after {own}, and `{callee}`, which it calls, may take {theirs}"
+                    ),
                 )
                 .related(their_at, format!("the timeout of `{callee}`"))
                 .related(*allowed, format!("`{name}` calls it"))
@@ -86,12 +83,7 @@ fn tries(traffic: &[Traffic]) -> (u64, Option<Span>) {
 }
 
 /// The most calls that one call may become at each service, by the worst path to it.
-fn multiply(
-    shapes: &[Shape<'_>],
-    traffic: &[Vec<Traffic>],
-    callees: &[Vec<(usize, Span)>],
-    out: &mut Diagnostics,
-) {
+fn multiply(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], callees: &[Vec<(usize, Span)>], out: &mut Diagnostics) {
     let own: Vec<(u64, Option<Span>)> = traffic.iter().map(|traffic| tries(traffic)).collect();
     let mut callers: Vec<Vec<usize>> = vec![Vec::new(); shapes.len()];
     for (caller, list) in callees.iter().enumerate() {

@@ -11,18 +11,17 @@ use crate::state::{Record, Recorded};
 use crate::suggest;
 
 /// The routing of a service, from what it declares and what is recorded.
-pub(crate) fn routing(
-    shape: &Shape<'_>,
-    recorded: Option<&Recorded>,
-    out: &mut Diagnostics,
-) -> Option<Routing> {
+pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut Diagnostics) -> Option<Routing> {
     let Some((declared, span)) = shape.stated.version else {
         if let Some(Recorded { record: Some(record), .. }) = recorded {
             let message = format!("`{}` has a recorded release and states no version", shape.decl.name.value);
             out.add(
                 Diagnostic::new(Code::InvalidState, shape.decl.name.span, message)
                     .note(format!("recorded: {}", record.describe()))
-                    .help(format!("keep `version {}`; a release that ran is ended by its state, not by its line", record.stable)),
+                    .help(format!(
+                        "keep `version {}`; a release that ran is ended by its state, not by its line",
+                        record.stable
+                    )),
             );
         }
         return None;
@@ -47,12 +46,7 @@ struct Shares {
     former: Option<Text>,
 }
 
-fn shares(
-    declared: &VersionDecl,
-    span: Span,
-    recorded: Option<&Recorded>,
-    out: &mut Diagnostics,
-) -> Option<Shares> {
+fn shares(declared: &VersionDecl, span: Span, recorded: Option<&Recorded>, out: &mut Diagnostics) -> Option<Shares> {
     let left = declared.stable.value.clone();
     let Some(record) = recorded.and_then(|recorded| recorded.record.as_ref()) else {
         return Some(Shares { stable: left, canary: None, former: None });
@@ -79,12 +73,16 @@ fn shares(
         return Some(recorded(record));
     }
     out.add(
-        Diagnostic::new(Code::StateWaits, span, format!("this environment keeps its own release: {}", record.describe()))
-            .label(match next {
-                Some(next) => format!("declared: {left} -> {next}"),
-                None => format!("declared: {left}"),
-            })
-            .help(format!("it follows once `{left}` is what it runs by its own record")),
+        Diagnostic::new(
+            Code::StateWaits,
+            span,
+            format!("this environment keeps its own release: {}", record.describe()),
+        )
+        .label(match next {
+            Some(next) => format!("declared: {left} -> {next}"),
+            None => format!("declared: {left}"),
+        })
+        .help(format!("it follows once `{left}` is what it runs by its own record")),
     );
     Some(recorded(record))
 }
@@ -121,10 +119,8 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
 
 /// A DNS-1123 label made of a version, which may hold capitals, `.` and `_`.
 pub(crate) fn subset_name(version: &str) -> Text {
-    let name: String = version
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
-        .collect();
+    let name: String =
+        version.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
     name.into()
 }
 
@@ -144,7 +140,8 @@ fn check_pods(shape: &Shape<'_>, routing: &Routing, span: Span, out: &mut Diagno
             span,
             format!("no pod of `{}` carries `version: {}`", shape.decl.name.value, subset.version),
         );
-        let carried: Vec<&str> = shape.workloads.iter().filter_map(|w| w.labels.get("version")).map(Text::as_str).collect();
+        let carried: Vec<&str> =
+            shape.workloads.iter().filter_map(|w| w.labels.get("version")).map(Text::as_str).collect();
         if let Some(workload) = shape.workloads.first() {
             let text = match workload.labels.get("version") {
                 Some(version) => format!("this {} carries `version: {version}`", workload.kind.name()),
@@ -227,7 +224,10 @@ fn check_samples(shape: &Shape<'_>, stages: &[Stage], out: &mut Diagnostics) {
                 Diagnostic::new(
                     Code::CanaryStarved,
                     stage.span,
-                    format!("at {} % for {duration} the canary sees at most {seen} requests, and {required} are required", stage.weight),
+                    format!(
+                        "at {} % for {duration} the canary sees at most {seen} requests, and {required} are required",
+                        stage.weight
+                    ),
                 )
                 .related(limit_at, "the limit lets no more through")
                 .related(require_at, "required here")

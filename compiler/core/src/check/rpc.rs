@@ -75,15 +75,15 @@ impl Methods {
     fn find(&self, name: &str, span: Span, service: &Text, out: &mut Diagnostics) -> Option<&Method> {
         if self.unknown {
             out.add(
-                Diagnostic::new(Code::RpcsNotKnown, span, format!("nothing says which RPCs `{service}` has"))
-                    .help("name its `.proto` file: `protos \"protos/shop.proto\"`, or list them: `rpcs pkg.Service A, B`"),
+                Diagnostic::new(Code::RpcsNotKnown, span, format!("nothing says which RPCs `{service}` has")).help(
+                    "name its `.proto` file: `protos \"protos/shop.proto\"`, or list them: `rpcs pkg.Service A, B`",
+                ),
             );
             return None;
         }
         let (of, method) = name.rsplit_once('/').map_or((None, name), |(of, method)| (Some(of), method));
-        let in_service = |known: &Method| {
-            of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of))
-        };
+        let in_service =
+            |known: &Method| of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of));
         let mut found = self.own.iter().filter(|known| known.name == method && in_service(known));
         match (found.next(), found.next()) {
             (Some(one), None) => Some(one),
@@ -119,20 +119,17 @@ impl Methods {
 }
 
 /// The ports among `candidates` (indices into the shape's) that an operation can arrive on; none is an error.
-fn fitting(
-    shape: &Shape<'_>,
-    operation: &OperationDecl,
-    candidates: &[usize],
-    out: &mut Diagnostics,
-) -> Vec<usize> {
+fn fitting(shape: &Shape<'_>, operation: &OperationDecl, candidates: &[usize], out: &mut Diagnostics) -> Vec<usize> {
     let rpc = matches!(operation.kind, OperationKind::Rpc(_));
     let fits = |port: &PortShape<'_>| port.protocol.is_http() && port.protocol.is_grpc() == rpc;
     let ports: Vec<usize> =
         candidates.iter().copied().filter(|index| shape.ports.get(*index).is_some_and(fits)).collect();
     if ports.is_empty() && !shape.broken {
         let (what, need) = if rpc { ("an RPC", "grpc") } else { ("an HTTP operation", "http") };
-        let spoken: Vec<&str> = candidates.iter().filter_map(|i| shape.ports.get(*i)).map(|p| p.protocol.name()).collect();
-        let message = format!("{what} needs a port that speaks `{need}`, and this one speaks {}", suggest::list(spoken, 5));
+        let spoken: Vec<&str> =
+            candidates.iter().filter_map(|i| shape.ports.get(*i)).map(|p| p.protocol.name()).collect();
+        let message =
+            format!("{what} needs a port that speaks `{need}`, and this one speaks {}", suggest::list(spoken, 5));
         let help = match (rpc, candidates.iter().filter_map(|i| shape.ports.get(*i)).any(|p| p.protocol.is_grpc())) {
             (false, true) => "gRPC operations are named by their RPC: `to GetCart`",
             (true, _) => "HTTP operations are written `GET /path`",

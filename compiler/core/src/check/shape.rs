@@ -88,7 +88,8 @@ pub(crate) fn shape<'c>(
     };
     ports(&mut shape, cluster, kube, out);
     hosts(&mut shape, cluster, kube, out);
-    shape.broken |= out.len() > before && out.iter().skip(before).any(|d| d.severity == crate::diagnostic::Severity::Error);
+    shape.broken |=
+        out.len() > before && out.iter().skip(before).any(|d| d.severity == crate::diagnostic::Severity::Error);
     shape
 }
 
@@ -134,7 +135,9 @@ fn selector(
             Some(near) if near != decl.name.value => diagnostic.help(format!(
                 "there is a workload `{near}`; correct the name, or state its labels: `selector app={near}`"
             )),
-            _ => diagnostic.help("state the labels of its pods: `selector app=…`, or add its manifest to the inventory"),
+            _ => {
+                diagnostic.help("state the labels of its pods: `selector app=…`, or add its manifest to the inventory")
+            }
         });
     }
     selector
@@ -146,12 +149,7 @@ pub(crate) fn pairs_text(selector: &BTreeMap<Text, Text>) -> String {
     if pairs.is_empty() { "no labels".to_owned() } else { pairs.join(" and ") }
 }
 
-fn accounts(
-    decl: &ServiceDecl,
-    stated: &Stated<'_>,
-    workloads: &[&Workload],
-    out: &mut Diagnostics,
-) -> Vec<Text> {
+fn accounts(decl: &ServiceDecl, stated: &Stated<'_>, workloads: &[&Workload], out: &mut Diagnostics) -> Vec<Text> {
     let found: BTreeSet<&Text> = workloads.iter().map(|workload| &workload.service_account).collect();
     match (stated.account, found.is_empty()) {
         (Some((name, span)), false) => {
@@ -263,12 +261,15 @@ fn ports<'c>(shape: &mut Shape<'c>, cluster: &Cluster<'_>, kube: Option<&KubeSer
     }
     for (key, _) in &shape.stated.port_behaviours {
         // A block without its port is left over when `no port` removed the port on the same layer.
-        if !found.iter().any(|port| PortKey::Container(port.container) == *key || port.service.map(PortKey::Service) == Some(*key)) {
+        if !found
+            .iter()
+            .any(|port| PortKey::Container(port.container) == *key || port.service.map(PortKey::Service) == Some(*key))
+        {
             shape.broken = true;
         }
     }
     found.sort_by_key(|port| port.container);
-    if found.is_empty() && !shape.broken && out_is_quiet(shape) {
+    if found.is_empty() && !shape.broken {
         let name = &shape.decl.name;
         let mut diagnostic =
             Diagnostic::new(Code::NoPorts, name.span, format!("nothing says which ports `{}` has", name.value));
@@ -285,10 +286,6 @@ fn ports<'c>(shape: &mut Shape<'c>, cluster: &Cluster<'_>, kube: Option<&KubeSer
         shape.broken = true;
     }
     shape.ports = found;
-}
-
-fn out_is_quiet(shape: &Shape<'_>) -> bool {
-    !shape.decl.broken
 }
 
 /// Container port and protocol of one port, from the statement and the inventory.
@@ -430,12 +427,7 @@ fn hosts(shape: &mut Shape<'_>, cluster: &Cluster<'_>, kube: Option<&KubeService
     shape.hosts = hosts;
 }
 
-fn further_host(
-    shape: &Shape<'_>,
-    also: &Spanned<Text>,
-    found: &KubeService,
-    out: &mut Diagnostics,
-) -> Option<Host> {
+fn further_host(shape: &Shape<'_>, also: &Spanned<Text>, found: &KubeService, out: &mut Diagnostics) -> Option<Host> {
     if !shape.workloads.iter().all(|workload| workload.matches(&found.selector)) {
         let message = format!("`{}` does not select the pods of `{}`", also.value, shape.decl.name.value);
         out.add(

@@ -5,6 +5,7 @@ use super::shape::{PortShape, Shape};
 use super::stated::{At, Behaviour};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::lower::setting::PortKey;
 use crate::model::Protocol;
 use crate::model::traffic::{
     ConnectionPool, LimitKey, Millis, NotIdempotent, OutlierDetection, RateLimit, Retry, RetryBudget, Traffic,
@@ -21,12 +22,9 @@ const ON_SLOWNESS: &[&str] = &["reset", "5xx", "gateway-error"];
 pub(crate) fn traffic(shape: &Shape<'_>, methods: &Methods, out: &mut Diagnostics) -> Vec<Traffic> {
     needs_http(shape, out);
     let mut not_idempotent: Vec<(usize, NotIdempotent)> = Vec::new();
-    let shared: Vec<usize> =
-        shape.ports.iter().enumerate().filter(|(_, port)| !port.own).map(|(index, _)| index).collect();
     if let Some((operations, _)) = shape.stated.behaviour.not_idempotent {
         let all: Vec<usize> = (0..shape.ports.len()).collect();
-        let candidates = if shared.is_empty() { &all } else { &all };
-        not_idempotent = rpc::not_idempotent(shape, methods, operations, candidates, out);
+        not_idempotent = rpc::not_idempotent(shape, methods, operations, &all, out);
     }
     let mut told = Told::default();
     let traffic = shape
@@ -40,17 +38,17 @@ pub(crate) fn traffic(shape: &Shape<'_>, methods: &Methods, out: &mut Diagnostic
                 None => not_idempotent.iter().filter(|(at, _)| *at == index).cloned().collect(),
             };
             let operations = operations.into_iter().map(|(_, operation)| operation).collect();
-            port_traffic(shape, port, operations, methods, &mut told, out)
+            port_traffic(shape, port, operations, methods, &mut told)
         })
         .collect();
     told.report(out);
     traffic
 }
 
-fn is_port(port: &PortShape<'_>, key: crate::lower::setting::PortKey) -> bool {
+fn is_port(port: &PortShape<'_>, key: PortKey) -> bool {
     match key {
-        crate::lower::setting::PortKey::Service(number) => port.service == Some(number),
-        crate::lower::setting::PortKey::Container(number) => port.service.is_none() && port.container == number,
+        PortKey::Service(number) => port.service == Some(number),
+        PortKey::Container(number) => port.service.is_none() && port.container == number,
     }
 }
 
@@ -116,7 +114,6 @@ fn port_traffic(
     not_idempotent: Vec<NotIdempotent>,
     methods: &Methods,
     told: &mut Told,
-    out: &mut Diagnostics,
 ) -> Traffic {
     let behaviour = &port.behaviour;
     let http = port.protocol.is_http();
@@ -132,7 +129,6 @@ fn port_traffic(
                 .help("give the streaming RPCs a service port of their own without a timeout, or a timeout that they fit in"),
         );
     }
-    let _ = out;
     Traffic {
         timeout: behaviour.timeout.map(|(time, _)| time).filter(|_| http),
         connect_timeout: behaviour.connect_timeout.map(|(time, _)| time),
@@ -161,9 +157,13 @@ fn outliers(shape: &Shape<'_>, behaviour: &Behaviour<'_>, told: &mut Told) -> Op
     let span = stated.into_iter().flatten().next()?;
     let Some((max_ejected, at)) = behaviour.max_ejected else {
         told.add(
-            Diagnostic::new(Code::MissingSetting, span, "`outlier-detection` does not say how many pods may be ejected")
-                .note("Istio's default of 10 % ejects nobody from fewer than ten pods")
-                .help("write `max-ejected 50%` into its block"),
+            Diagnostic::new(
+                Code::MissingSetting,
+                span,
+                "`outlier-detection` does not say how many pods may be ejected",
+            )
+            .note("Istio's default of 10 % ejects nobody from fewer than ten pods")
+            .help("write `max-ejected 50%` into its block"),
         );
         return None;
     };
@@ -268,7 +268,11 @@ fn check_tries(behaviour: &Behaviour<'_>, attempts: u32, span: Span, told: &mut 
             )
             .related(timeout_at, "the whole timeout")
             .note("the proxy ignores a per-try timeout that is not shorter")
-            .help(format!("for {} tries in {timeout} write at most `per-try {}`", attempts + 1, fair_try(timeout, attempts, behaviour))),
+            .help(format!(
+                "for {} tries in {timeout} write at most `per-try {}`",
+                attempts + 1,
+                fair_try(timeout, attempts, behaviour)
+            )),
         );
         return;
     }
@@ -279,7 +283,10 @@ fn check_tries(behaviour: &Behaviour<'_>, attempts: u32, span: Span, told: &mut 
             Diagnostic::new(
                 Code::RetriesExceedTimeout,
                 span,
-                format!("{} tries of {per_try} and their pauses may take {needed}, and the timeout is {timeout}", attempts + 1),
+                format!(
+                    "{} tries of {per_try} and their pauses may take {needed}, and the timeout is {timeout}",
+                    attempts + 1
+                ),
             )
             .related(at, "the limit of a try")
             .related(timeout_at, "the whole timeout")
@@ -304,16 +311,13 @@ fn pauses(attempts: u32, base: Option<Millis>) -> Millis {
     Millis((1..=attempts).map(|n| base * ((1_u64 << n.min(20)) - 1).min(10)).sum())
 }
 
-fn check_conditions(
-    shape: &Shape<'_>,
-    port: &PortShape<'_>,
-    conditions: &[Spanned<Text>],
-    on: Span,
-    told: &mut Told,
-) {
+fn check_conditions(shape: &Shape<'_>, port: &PortShape<'_>, conditions: &[Spanned<Text>], on: Span, told: &mut Told) {
     let listed = |names: &[&str]| conditions.iter().any(|condition| names.contains(&condition.value.as_str()));
     let others = |fires: fn(Protocol) -> bool| {
-        shape.ports.iter().any(|other| other.behaviour.conditions.map(|(_, span)| span) == Some(on) && fires(other.protocol))
+        shape
+            .ports
+            .iter()
+            .any(|other| other.behaviour.conditions.map(|(_, span)| span) == Some(on) && fires(other.protocol))
     };
     let grpc = port.protocol.is_grpc();
     for condition in conditions {
@@ -326,7 +330,11 @@ fn check_conditions(
                     .help("use gRPC's own conditions, such as `unavailable` or `resource-exhausted`"),
             );
         } else if !grpc && GRPC_CONDITIONS.contains(&name) && !others(Protocol::is_grpc) {
-            let instead = if name == "unavailable" { "`gateway-error` or `503`" } else { "an HTTP condition such as `gateway-error`" };
+            let instead = if name == "unavailable" {
+                "`gateway-error` or `503`"
+            } else {
+                "an HTTP condition such as `gateway-error`"
+            };
             told.add(
                 Diagnostic::new(Code::ConditionNeverFires, condition.span, format!("`{name}` fires for gRPC only"))
                     .note(format!("the port speaks `{}`", port.protocol.name()))
@@ -334,7 +342,8 @@ fn check_conditions(
             );
         }
     }
-    if grpc && listed(&["5xx", "gateway-error"]) && !listed(GRPC_CONDITIONS) && !others(|p| p.is_http() && !p.is_grpc()) {
+    if grpc && listed(&["5xx", "gateway-error"]) && !listed(GRPC_CONDITIONS) && !others(|p| p.is_http() && !p.is_grpc())
+    {
         told.add(
             Diagnostic::new(Code::ConditionNeverFires, on, "none of these conditions sees a gRPC status")
                 .note("`5xx` and `gateway-error` ignore gRPC statuses; they see only what proxies answer themselves")

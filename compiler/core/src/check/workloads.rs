@@ -31,7 +31,8 @@ fn key(workload: &Workload) -> WorkloadKey<'_> {
 
 /// The service that each workload belongs to.
 fn owners<'s>(shapes: &'s [Shape<'_>]) -> HashMap<WorkloadKey<'s>, usize> {
-    let of = |(index, shape): (usize, &'s Shape<'_>)| shape.workloads.iter().map(move |workload| (key(workload), index));
+    let of =
+        |(index, shape): (usize, &'s Shape<'_>)| shape.workloads.iter().map(move |workload| (key(workload), index));
     shapes.iter().enumerate().flat_map(of).collect()
 }
 
@@ -144,10 +145,9 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
         if !targets.is_empty() {
             diagnostic = diagnostic.note(format!("it calls {calls}"));
         }
-        out.add(diagnostic.help(format!(
-            "write `service {0} {{ … }}` if it is called, else `caller {0}`",
-            workload.name
-        )));
+        out.add(
+            diagnostic.help(format!("write `service {0} {{ … }}` if it is called, else `caller {0}`", workload.name)),
+        );
     }
     let owners = owners(view.shapes);
     for service in view.cluster.inventory.services.values() {
@@ -164,7 +164,10 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
             Diagnostic::new(
                 Code::UndeclaredWorkload,
                 service.span,
-                format!("the Service `{}` leads to the pods of `{}` and is not declared", service.name, owner.decl.name.value),
+                format!(
+                    "the Service `{}` leads to the pods of `{}` and is not declared",
+                    service.name, owner.decl.name.value
+                ),
             )
             .related(owner.decl.name.span, "its pods")
             .note("calls through it get none of the service's routes, timeouts and weights")
@@ -254,13 +257,12 @@ fn shared_accounts(view: &View<'_, '_>, out: &mut Diagnostics) {
                 admitted.dedup();
                 let who = crate::suggest::list(admitted.iter().map(String::as_str), 5);
                 out.add(
-                    Diagnostic::new(
-                        Code::SharedAccount,
-                        *span,
-                        format!("allowing `{name}` admits {who} too"),
-                    )
-                    .related(party.span, format!("it runs under the account `{}/{}`, as they do", account.namespace, account.name))
-                    .help(format!("give `{name}` an account of its own, or allow the others as well")),
+                    Diagnostic::new(Code::SharedAccount, *span, format!("allowing `{name}` admits {who} too"))
+                        .related(
+                            party.span,
+                            format!("it runs under the account `{}/{}`, as they do", account.namespace, account.name),
+                        )
+                        .help(format!("give `{name}` an account of its own, or allow the others as well")),
                 );
             }
         }
@@ -326,7 +328,10 @@ fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
                 Diagnostic::new(
                     Code::UnseenCall,
                     *span,
-                    format!("`{name}` is allowed, and the inventory shows no address of `{}` in it", shape.decl.name.value),
+                    format!(
+                        "`{name}` is allowed, and the inventory shows no address of `{}` in it",
+                        shape.decl.name.value
+                    ),
                 )
                 .related(party.span, "its addresses lead elsewhere")
                 .help("remove the caller if it never calls; else nothing is to be done"),
@@ -336,21 +341,14 @@ fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
 }
 
 /// Two namespaces of the sources that are one in the cluster.
-pub(crate) fn colliding_namespaces(
-    namespaces: &[(&Text, Text)],
-    environment: &Environment<'_>,
-    out: &mut Diagnostics,
-) {
+pub(crate) fn colliding_namespaces(namespaces: &[(&Text, Text)], environment: &Environment<'_>, out: &mut Diagnostics) {
     let mut by_rendered: BTreeMap<&Text, &Text> = BTreeMap::new();
     for (name, rendered) in namespaces {
         let Some(first) = by_rendered.insert(rendered, name) else { continue };
         let line = |name: &Text| environment.namespaces.get(name).map(|to| to.span);
         let Some(span) = line(name).or_else(|| line(first)) else { continue };
-        let mut diagnostic = Diagnostic::new(
-            Code::NamespacesCollide,
-            span,
-            format!("`{first}` and `{name}` both become `{rendered}`"),
-        );
+        let mut diagnostic =
+            Diagnostic::new(Code::NamespacesCollide, span, format!("`{first}` and `{name}` both become `{rendered}`"));
         if let Some(other) = line(first).filter(|other| *other != span) {
             diagnostic = diagnostic.related(other, "the other one");
         }

@@ -186,13 +186,16 @@ pub(super) struct TokenBucket {
     pub(super) tokens_per_fill: u32,
 }
 
-/// Seconds in the JSON form of a protobuf Duration, which knows no other unit.
+/// Milliseconds in the JSON form of a protobuf Duration, which knows no unit but seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seconds(pub(super) u32);
 
 impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}s", self.0)
+        match (self.0 / 1_000, self.0 % 1_000) {
+            (whole, 0) => write!(f, "{whole}s"),
+            (whole, rest) => write!(f, "{whole}.{}s", format!("{rest:03}").trim_end_matches('0')),
+        }
     }
 }
 

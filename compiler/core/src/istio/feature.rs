@@ -1,7 +1,7 @@
-//! What needs a newer Istio than the oldest target. Found by comparing the CRDs of istio/api at the tags 1.24.0,
-//! 1.25.0, …, 1.30.0 and module v1.31.4 (kubernetes/customresourcedefinitions.gen.yaml) field by field, and istiod and
-//! its webhook at the tags of the same names. Every other field that this backend writes stands in the CRDs of 1.24.0
-//! and of 1.31.4 alike.
+//! What needs a newer Istio than the oldest target. Found by comparing the CRDs of istio/api field by field
+//! (kubernetes/customresourcedefinitions.gen.yaml at the tags 1.24.0, 1.24.6, 1.25.0, 1.25.5, 1.26.0, 1.26.8, 1.27.0,
+//! 1.28.0, 1.29.0, 1.30.0 and in module v1.31.4), and by reading istiod and its webhook at those tags and at
+//! 1.31.0-rc.0. Every other field that this backend writes stands in the CRDs of 1.24.0 and of 1.31.4 alike.
 
 use crate::model::target::IstioVersion;
 

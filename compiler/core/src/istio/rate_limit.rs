@@ -205,9 +205,9 @@ fn for_each(action: Action, key: &'static str, limit: &RateLimit) -> LocalRateLi
 
 /// With a default bucket for requests without a value only. A virtual host's configuration must have one. A
 /// descriptor's interval must be a multiple of its interval (envoy 1.34,
-/// api/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto), and windows are 1, 60 or 3600 s.
+/// api/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto): it is the same, or 60 s of an hour.
 fn apart(config: LocalRateLimit, limit: &RateLimit) -> LocalRateLimit {
-    let interval = AsText(Seconds(limit.window_seconds.min(60)));
+    let interval = AsText(Seconds(refill(limit).1.min(60_000)));
     LocalRateLimit {
         always_consume_default_token_bucket: Some(false),
         token_bucket: Some(TokenBucket { fill_interval: interval, max_tokens: PLENTY, tokens_per_fill: PLENTY }),
@@ -216,9 +216,15 @@ fn apart(config: LocalRateLimit, limit: &RateLimit) -> LocalRateLimit {
 }
 
 fn bucket(limit: &RateLimit) -> TokenBucket {
+    let (tokens_per_fill, interval) = refill(limit);
     TokenBucket {
-        fill_interval: AsText(Seconds(limit.window_seconds)),
+        fill_interval: AsText(Seconds(interval)),
         max_tokens: limit.burst.unwrap_or(limit.requests),
-        tokens_per_fill: limit.requests,
+        tokens_per_fill,
     }
+}
+
+/// The refill that `check` found possible.
+fn refill(limit: &RateLimit) -> (u32, u32) {
+    limit.refill().unwrap_or((limit.requests, limit.window_seconds.saturating_mul(1_000)))
 }

@@ -10,7 +10,7 @@ use serde::ser::Serializer;
 use super::path::{Paths, UriMatch};
 use super::resource::{AsText, Duration};
 use crate::model::release::{Routing, Subset};
-use crate::model::traffic::{NotIdempotent, Retry, Traffic};
+use crate::model::traffic::{Millis, NotIdempotent, Retry, Traffic};
 use crate::source::Text;
 
 /// `spec` of a VirtualService.
@@ -108,20 +108,26 @@ pub(super) struct Retries<'a> {
 impl<'a> Retries<'a> {
     /// What is stated, or no repeats.
     fn stated(retry: Option<&'a Retry>) -> Self {
-        Self::with(retry, Conditions::All)
+        Self::with(retry, Conditions::All, retry.and_then(|retry| retry.per_try))
     }
 
-    /// The same for operations that may have been done: only what shows that the request was not taken up.
+    /// The same for operations that may have been done: only what shows that the request was not taken up. Without a
+    /// limit for a try, which would cut the work and repeat nothing.
     fn not_idempotent(retry: Option<&'a Retry>) -> Self {
-        Self::with(retry.filter(|retry| retry.on.iter().any(|on| Conditions::is_safe(on))), Conditions::Safe)
+        let safe = retry.filter(|retry| retry.on.iter().any(|on| Conditions::is_safe(on)));
+        Self::with(safe, Conditions::Safe, None)
     }
 
-    fn with(retry: Option<&'a Retry>, conditions: fn(&'a [Text]) -> Conditions<'a>) -> Self {
+    fn with(
+        retry: Option<&'a Retry>,
+        conditions: fn(&'a [Text]) -> Conditions<'a>,
+        per_try: Option<Millis>,
+    ) -> Self {
         match retry {
             Some(retry) => Self {
                 attempts: retry.attempts,
                 backoff: retry.backoff.map(|(pause, _)| AsText(pause)),
-                per_try_timeout: retry.per_try.map(AsText),
+                per_try_timeout: per_try.map(AsText),
                 retry_on: Some(AsText(conditions(&retry.on))),
             },
             None => Self { attempts: 0, backoff: None, per_try_timeout: None, retry_on: None },

@@ -175,7 +175,7 @@ pub(crate) fn retry(attempts: u32, per_try: Option<u64>, on: &[&str]) -> Retry {
         span: span(40),
         attempts,
         per_try: per_try.map(Millis),
-        on: on.iter().map(|on| Text::new(on)).collect(),
+        on: on.iter().map(Text::new).collect(),
         backoff: None,
         budget: None,
     }

@@ -125,6 +125,21 @@ pub struct RateLimit {
     pub burst: Option<u32>,
 }
 
+impl RateLimit {
+    /// Tokens and milliseconds of one refill of the bucket. A burst below the rate means smaller and more frequent
+    /// refills: a bucket that holds 100 tokens and is filled once in 60 s would let 100 a minute through, whatever the
+    /// rate. Nothing where no whole number of tokens in whole milliseconds, at least the 50 that Envoy demands
+    /// (envoy 1.34, source/extensions/filters/common/local_ratelimit), keeps the rate exactly.
+    pub fn refill(&self) -> Option<(u32, u32)> {
+        let window = self.window_seconds.checked_mul(1_000)?;
+        let burst = self.burst.unwrap_or(self.requests).max(1);
+        let fewest = self.requests.div_ceil(burst).max(1);
+        (fewest..=(window / 50).min(self.requests))
+            .find(|parts| self.requests.is_multiple_of(*parts) && window.is_multiple_of(*parts))
+            .map(|parts| (self.requests / parts, window / parts))
+    }
+}
+
 /// Whose requests a limit counts together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LimitKey {

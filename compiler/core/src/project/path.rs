@@ -50,8 +50,14 @@ mod tests {
     fn paths_are_relative_to_their_file() {
         assert_eq!(resolve("environments/prod.mesh", "../k8s/a.yaml", "."), Ok("k8s/a.yaml".into()));
         assert_eq!(resolve("shop.mesh", "./k8s//a.yaml", "."), Ok("k8s/a.yaml".into()));
-        assert_eq!(resolve("shop.mesh", "../../environments/prod.mesh", "../.."), Ok("../../environments/prod.mesh".into()));
-        assert_eq!(resolve("../../environments/prod.mesh", "tls.yaml", "../.."), Ok("../../environments/tls.yaml".into()));
+        assert_eq!(
+            resolve("shop.mesh", "../../environments/prod.mesh", "../.."),
+            Ok("../../environments/prod.mesh".into())
+        );
+        assert_eq!(
+            resolve("../../environments/prod.mesh", "tls.yaml", "../.."),
+            Ok("../../environments/tls.yaml".into())
+        );
     }
 
     #[test]

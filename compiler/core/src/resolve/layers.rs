@@ -100,10 +100,9 @@ impl<'a> Draft<'a> {
 /// The key with the namespace of its caller.
 fn qualified(key: &Key, namespace: &Text) -> Key {
     match &key.field {
-        Field::Allow(CallerKey::Named(None, name), port) => Key {
-            port: key.port,
-            field: Field::Allow(CallerKey::Named(Some(namespace.clone()), name.clone()), *port),
-        },
+        Field::Allow(CallerKey::Named(None, name), port) => {
+            Key { port: key.port, field: Field::Allow(CallerKey::Named(Some(namespace.clone()), name.clone()), *port) }
+        }
         _ => key.clone(),
     }
 }

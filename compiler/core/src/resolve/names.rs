@@ -50,9 +50,11 @@ impl Names {
             names.namespaces.entry(names.default_namespace.clone()).or_default();
         }
         let mut first: HashMap<(Text, Text), Span> = HashMap::new();
-        let services = declarations.services.iter().enumerate().map(|(i, service)| {
-            (Member::Service(i), &service.namespace, &service.name, "service")
-        });
+        let services = declarations
+            .services
+            .iter()
+            .enumerate()
+            .map(|(i, service)| (Member::Service(i), &service.namespace, &service.name, "service"));
         let callers = declarations
             .callers
             .iter()
@@ -87,8 +89,9 @@ impl Names {
         }
         if let (Some(span), Some(_)) = (homeless, names.mesh) {
             out.add(
-                Diagnostic::new(Code::MissingSetting, span, "nothing says in which namespace this lives")
-                    .help("write `namespace NAME` into the `mesh` block, or put it into a `namespace NAME { … }` block"),
+                Diagnostic::new(Code::MissingSetting, span, "nothing says in which namespace this lives").help(
+                    "write `namespace NAME` into the `mesh` block, or put it into a `namespace NAME { … }` block",
+                ),
             );
         }
         names.gateways_and_environments(declarations, out);
@@ -163,7 +166,10 @@ impl Names {
                             name.span,
                             format!("`{}` is declared in several namespaces", name.value),
                         )
-                        .help(format!("write {}", suggest::list(names.iter().map(String::as_str), 5).replace(" and ", " or "))),
+                        .help(format!(
+                            "write {}",
+                            suggest::list(names.iter().map(String::as_str), 5).replace(" and ", " or ")
+                        )),
                     );
                     return None;
                 }

@@ -86,12 +86,15 @@ impl<'a> Presets<'a> {
         let mut diagnostic =
             Diagnostic::new(Code::UnknownPreset, name.span, format!("no preset is named `{}`", name.value));
         let page = stdlib::PAGES.iter().find(|(_, text)| {
-            text.lines().any(|line| line.strip_prefix("preset ").and_then(|rest| rest.split(' ').next()) == Some(&name.value))
+            text.lines()
+                .any(|line| line.strip_prefix("preset ").and_then(|rest| rest.split(' ').next()) == Some(&name.value))
         });
         diagnostic = match (page, suggest::nearest(&name.value, names.clone())) {
             (Some((page, _)), _) => diagnostic.help(format!("it is in the standard library: write `use std/{page}`")),
             (None, Some(near)) => diagnostic.suggest(format!("did you mean `{near}`?"), name.span, near),
-            (None, None) => diagnostic.help("declare it with `preset`, or take it from the standard library with `use`"),
+            (None, None) => {
+                diagnostic.help("declare it with `preset`, or take it from the standard library with `use`")
+            }
         };
         out.add(diagnostic);
         false

@@ -73,9 +73,7 @@ impl Oddity {
         };
         let mut diagnostic = Diagnostic::new(Code::Syntax, span, format!("found {what} U+{code:04X}"));
         diagnostic = match self {
-            Oddity::Space => {
-                diagnostic.help("it looks like a space and is none").suggest("write a space", span, with)
-            }
+            Oddity::Space => diagnostic.help("it looks like a space and is none").suggest("write a space", span, with),
             Oddity::Deceives | Oddity::Nothing => diagnostic.help("nobody can see it").suggest("remove it", span, with),
         };
         // A comment belongs to no statement, so none is broken by it.

@@ -1,3 +1,5 @@
 use super::tree::File;
 /// x
-pub fn format(_file: &File, _text: &str) -> Option<String> { None }
+pub fn format(_file: &File, _text: &str) -> Option<String> {
+    None
+}

@@ -126,7 +126,10 @@ pub(crate) mod tests {
     fn a_quote_ends_on_its_line() {
         assert_eq!(kinds(r#""a\"b" c"#), [(Kind::Quoted, r#""a\"b""#), (Kind::Word, "c")]);
         assert_eq!(kinds("\"a }\nb"), [(Kind::Unterminated, "\"a }"), (Kind::Newline, "\n"), (Kind::Word, "b")]);
-        assert_eq!(kinds("\"a\\\n\""), [(Kind::Unterminated, "\"a\\"), (Kind::Newline, "\n"), (Kind::Unterminated, "\"")]);
+        assert_eq!(
+            kinds("\"a\\\n\""),
+            [(Kind::Unterminated, "\"a\\"), (Kind::Newline, "\n"), (Kind::Unterminated, "\"")]
+        );
         assert_eq!(kinds("x# \""), [(Kind::Word, "x"), (Kind::Comment, "# \"")]);
     }
 }

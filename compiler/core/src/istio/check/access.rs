@@ -85,6 +85,10 @@ fn literal_pattern(pattern: &PathPattern, span: Span, out: &mut Diagnostics) {
 fn literal(path: &str, span: Span, out: &mut Diagnostics) {
     if !path.starts_with('/') || path.contains(['*', '{', '}', '?', '#']) || path.chars().any(char::is_whitespace) {
         let message = format!("`{path}` is not a path that routes and policies read alike");
-        out.add(invalid(span, message).help("start it with `/`, write it without `*`, `{`, `}`, `?` and `#`, and end it with `/**` for everything below"));
+        out.add(
+            invalid(span, message).help(
+                "start it with `/`, without `*`, `{`, `}`, `?` and `#`; a `/**` at the end means everything below",
+            ),
+        );
     }
 }

@@ -15,6 +15,12 @@ pub(super) fn check(mesh: &Mesh, hosts: &Hosts<'_>, out: &mut Diagnostics) {
         if let Some(fault) = fault_of_host(host) {
             out.add(invalid(span, format!("`{host}` is not a host that Istio accepts: {fault}")));
         }
+        let listens = |gateway: &&usize| mesh.gateways.get(**gateway).is_some_and(|gateway| !gateway.listen.is_empty());
+        if host != &"*" && !host.contains('.') && by_gateway.keys().any(|gateway| listens(&gateway)) {
+            // istio 1.24 to 1.31, pkg/config/validation/validation.go, validateSidecarOrGatewayHostnamePart.
+            let message = format!("a Gateway cannot serve `{host}`: Istio wants a host with a dot there");
+            out.add(invalid(span, message).help("use a full name, or a Gateway resource that exists"));
+        }
         let routes = |list: &[Entry<'_>]| list.iter().map(|entry| format!("{:?}", entry.target())).collect::<Vec<_>>();
         for (other, list) in entries.filter(|(_, list)| routes(list) != routes(first)) {
             let name = |index: usize| mesh.gateways.get(index).map_or("", |gateway| gateway.name.as_str());

@@ -7,7 +7,7 @@ use super::{invalid, needs};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::model::target::Profile;
-use crate::model::traffic::{LimitKey, RateLimit};
+use crate::model::traffic::{LimitKey, Millis, RateLimit};
 use crate::model::{Mesh, Service};
 
 pub(super) fn check(mesh: &Mesh, service: &Service, out: &mut Diagnostics) {
@@ -60,6 +60,19 @@ fn check_list(mesh: &Mesh, limits: &[RateLimit], out: &mut Diagnostics) {
                 format!("a limit counts for a second, a minute or an hour, not for {} s", limit.window_seconds);
             out.add(invalid(limit.span, message));
         }
+        if limit.requests > 0 && limit.burst != Some(0) && limit.refill().is_none() {
+            let message = format!(
+                "a bucket of {} cannot be filled evenly to {} in {} s",
+                limit.burst.unwrap_or(limit.requests),
+                limit.requests,
+                limit.window_seconds
+            );
+            out.add(
+                invalid(limit.span, message)
+                    .note("it is filled with whole requests every so many milliseconds, 50 or more")
+                    .help("use round numbers, such as a burst that divides the rate"),
+            );
+        }
         if let Some(first) = limits.iter().take(index).find(|other| other.per == limit.per) {
             let message = "a second limit of the same kind: the proxy has one bucket for each";
             out.add(invalid(limit.span, message).related(first.span, "the first one"));
@@ -67,15 +80,15 @@ fn check_list(mesh: &Mesh, limits: &[RateLimit], out: &mut Diagnostics) {
     }
     let find = |key| limits.iter().find(|limit| limit.per == key);
     if let (Some(total), Some(caller)) = (find(LimitKey::Total), find(LimitKey::Caller))
-        && total.window_seconds != 0
-        && !caller.window_seconds.is_multiple_of(total.window_seconds)
+        && let (Some((_, whole)), Some((_, own))) = (total.refill(), caller.refill())
+        && !own.is_multiple_of(whole)
     {
         let message = "a limit per caller must count for a multiple of the time that the total counts for";
         out.add(
             invalid(caller.span, message)
-                .label(format!("counts for {} s", caller.window_seconds))
-                .related(total.span, format!("counts for {} s", total.window_seconds))
-                .help("state the total for the shorter time"),
+                .label(format!("filled every {}", Millis(u64::from(own))))
+                .related(total.span, format!("filled every {}", Millis(u64::from(whole))))
+                .help("state the total for the shorter time, or give both the same burst"),
         );
     }
 }

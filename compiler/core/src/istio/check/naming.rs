@@ -37,7 +37,18 @@ fn of_service(mesh: &Mesh, namespace: &Namespace, service: &Service, taken: &mut
     for host in &service.hosts {
         take(VIRTUAL_SERVICE, &namespace.rendered, host.name.clone(), service.span, taken, out);
     }
-    take(ENVOY_FILTER, &namespace.rendered, service.name.clone(), service.span, taken, out);
+    let per = |key| service.ports.iter().find_map(|port| rate_limit::find(service, port, key));
+    if let Some(limit) = per(LimitKey::Total).or_else(|| per(LimitKey::Caller)) {
+        take(ENVOY_FILTER, &namespace.rendered, service.name.clone(), limit.span, taken, out);
+    }
+    for exposure in &service.exposures {
+        let host = names::dns_safe(&exposure.host);
+        if host != service.name && service.hosts.iter().any(|other| other.name == host) {
+            let message = format!("the routes of Service `{host}` and of the exposed host would be one file");
+            let fault = Diagnostic::new(Code::OutputCollision, exposure.span, message);
+            out.add(fault.help("rename the Service, or expose a full name"));
+        }
+    }
     let mut delegates: Vec<(Text, Span)> =
         service.exposures.iter().map(|e| (names::delegate(service, &e.host, e.port, e.port_number), e.span)).collect();
     delegates.sort();
@@ -45,7 +56,7 @@ fn of_service(mesh: &Mesh, namespace: &Namespace, service: &Service, taken: &mut
     for (name, span) in delegates {
         take(VIRTUAL_SERVICE, &namespace.rendered, name, span, taken, out);
     }
-    let limited = service.ports.iter().any(|port| rate_limit::find(service, port, LimitKey::ClientIp).is_some());
+    let limited = per(LimitKey::ClientIp).is_some();
     for (index, gateway) in mesh.gateways.iter().enumerate() {
         let exposure = service.exposures.iter().find(|exposure| exposure.gateway == index);
         if let (true, Some(exposure)) = (limited, exposure) {

@@ -1,7 +1,7 @@
 //! Random meshes that `check` accepts, by a seed: the same mesh on every machine. They are small and crowded, so that
 //! names, hosts and paths meet.
 
-use super::{gateway, mesh, port, span};
+use super::{gateway, mesh, span};
 use crate::model::access::{Grant, Operation, Peer};
 use crate::model::release::{Routing, Subset};
 use crate::model::target::IstioVersion;
@@ -17,7 +17,7 @@ use crate::source::Text;
 pub(crate) const PATHS: [&str; 6] = ["/a", "/ab", "/a/b", "/a/b/c", "/cart", "/cart/checkout"];
 /// Methods of requests.
 pub(crate) const METHODS: [&str; 3] = ["GET", "POST", "PUT"];
-const HOSTS: [&str; 4] = ["shop.example.com", "www.example.com", "*.example.org", "localhost"];
+const HOSTS: [&str; 4] = ["shop.example.com", "www.example.com", "*.example.org", "b.shop.example.com"];
 const MODES: [MtlsMode; 3] = [MtlsMode::Strict, MtlsMode::Permissive, MtlsMode::Disable];
 const CONDITIONS: [&str; 7] =
     ["reset", "connect-failure", "refused-stream", "unavailable", "deadline-exceeded", "5xx", "503"];
@@ -257,7 +257,7 @@ fn traffic(version: IstioVersion, with_budget: bool, dice: &mut Dice) -> Traffic
 }
 
 fn retry(version: IstioVersion, with_budget: bool, dice: &mut Dice) -> Retry {
-    let mut on: Vec<Text> = CONDITIONS.iter().filter(|_| dice.once_in(2)).map(|on| Text::new(on)).collect();
+    let mut on: Vec<Text> = CONDITIONS.iter().filter(|_| dice.once_in(2)).map(Text::new).collect();
     if on.is_empty() {
         on.push("reset".into());
     }
@@ -301,17 +301,4 @@ fn expose(service: &mut Service, gateways: usize, claimed: &mut Vec<(usize, Path
         let gateway = host % gateways;
         service.exposures.push(Exposure { span: span(60), host: HOSTS[host].into(), path, gateway, port, port_number });
     }
-}
-
-/// A service of a given size, for measurements: a canary, a retry, a limit, 20 callers.
-pub(crate) fn ordinary_service(index: usize) -> Service {
-    let mut service = super::service(&format!("service-{index}"), &[(80, 8080, Protocol::Grpc)]);
-    service.routing = Some(super::routing(&[95, 5]));
-    service.ports[0] = port(8080, Protocol::Grpc);
-    service.ports[0].traffic.timeout = Some(Millis(3000));
-    service.ports[0].traffic.retry = Some(super::retry(2, Some(800), &["unavailable", "reset", "connect-failure"]));
-    service.ports[0].traffic.not_idempotent = vec![NotIdempotent::Rpc("/pkg.Api/Write".into())];
-    service.rate_limits = vec![super::limit(LimitKey::Total, 1000)];
-    service.grants = (0..20).map(|n| super::grant(&format!("caller-{n}"), &[8080], Vec::new())).collect();
-    service
 }

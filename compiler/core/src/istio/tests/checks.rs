@@ -6,7 +6,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::model::access::Operation;
 use crate::model::target::{IstioVersion, Profile};
 use crate::model::traffic::{LimitKey, Millis, OutlierDetection, RateLimit, RetryBudget};
-use crate::model::{Exposure, Listener, Mesh, PathPattern, Protocol, Service};
+use crate::model::{Exposure, Host, Listener, Mesh, PathPattern, Protocol, Service};
 
 fn check(mesh: &Mesh) -> Vec<Diagnostic> {
     let mut out = Diagnostics::default();
@@ -240,6 +240,9 @@ fn hosts_and_gateways_that_istio_refuses() {
     assert_eq!(codes(&mesh), [Code::MissingSetting]);
     mesh.gateways[0].listen = vec![https(Some("cert".into()))];
     assert_eq!(codes(&mesh), []);
+    mesh.namespaces[0].services[0].exposures = vec![exposure("localhost", PathPattern::All, 80)];
+    assert_eq!(codes(&mesh), [Code::InvalidValue], "a Gateway wants a dot");
+    mesh.namespaces[0].services[0].exposures.clear();
     mesh.gateways[0].listener = 8443;
     assert_eq!(codes(&mesh), [Code::InvalidValue]);
     mesh.gateways[0].listener = 443;
@@ -271,6 +274,24 @@ fn names_that_meet_or_grow_too_long() {
     let mut ab = service("a-b", &[(80, 8080, Protocol::Http)]);
     ab.exposures = vec![exposure("c.example.com", PathPattern::All, 80)];
     assert_eq!(codes(&mesh(vec![a, ab])), [Code::OutputCollision]);
+    let external = codes_with(|web| {
+        web.hosts.push(Host { name: "external".into(), ports: vec![(80, 0)] });
+        web.exposures = vec![exposure("external", PathPattern::All, 80)];
+    });
+    assert_eq!(external, [Code::OutputCollision], "both in virtual-service.external.yaml");
+    // At the gateway the limit of `a` in `boutique` is `boutique-a`.
+    let at_gateway = |limits: Vec<RateLimit>| {
+        let mut mesh = mesh(vec![Service { name: "a".into(), ..exposed(vec![limit(LimitKey::ClientIp, 10)]) }]);
+        let mut other = mesh.namespaces[0].clone();
+        other.name = "istio-system".into();
+        other.rendered = "istio-system".into();
+        other.services = vec![service("boutique-a", &[(80, 8080, Protocol::Http)])];
+        other.services[0].rate_limits = limits;
+        mesh.namespaces.push(other);
+        codes(&mesh)
+    };
+    assert_eq!(at_gateway(vec![]), []);
+    assert_eq!(at_gateway(vec![limit(LimitKey::Total, 10)]), [Code::OutputCollision]);
     let long = ["a"; 124].join(".");
     assert_eq!(codes_with(|web| web.exposures = vec![exposure(&long, PathPattern::All, 80)]), []);
     let longer = ["a"; 126].join(".");

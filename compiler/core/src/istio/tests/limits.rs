@@ -6,6 +6,8 @@ use super::super::testing::{Recorder, exposure, gateway, limit, mesh, metadata, 
 use crate::model::traffic::{LimitKey, RateLimit};
 use crate::model::{Exposure, PathPattern, Protocol, Service};
 
+const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
+
 fn limited(limits: Vec<RateLimit>) -> Service {
     let mut service = service("frontend", &[(80, 8080, Protocol::Http)]);
     service.rate_limits = limits;
@@ -48,7 +50,7 @@ fn a_total() {
                         "value": {
                             "name": "envoy.filters.http.local_ratelimit",
                             "typed_config": {
-                                "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+                                "@type": TYPE_URL,
                                 "stat_prefix": "http_local_rate_limiter",
                                 "filter_enabled": enforced(),
                                 "filter_enforced": enforced(),
@@ -72,7 +74,7 @@ fn per_caller() {
     assert_eq!(
         patch["patch"]["value"]["typed_config"],
         json!({
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+            "@type": TYPE_URL,
             "stat_prefix": "http_local_rate_limiter",
             "filter_enabled": enforced(),
             "filter_enforced": enforced(),
@@ -165,7 +167,6 @@ fn per_client_ip_at_the_gateway_for_its_hosts_alone() {
             }}},
         })
     };
-    let type_url = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
     let host = |name: &str| {
         json!({
             "applyTo": "VIRTUAL_HOST",
@@ -173,7 +174,7 @@ fn per_client_ip_at_the_gateway_for_its_hosts_alone() {
             "patch": {
                 "operation": "MERGE",
                 "value": {"typed_per_filter_config": {"meshc.local_ratelimit": {
-                    "@type": type_url,
+                    "@type": TYPE_URL,
                     "stat_prefix": "http_local_rate_limiter",
                     "filter_enabled": enforced(),
                     "filter_enforced": enforced(),
@@ -213,7 +214,7 @@ fn per_client_ip_at_the_gateway_for_its_hosts_alone() {
                             "operation": "INSERT_BEFORE",
                             "value": {
                                 "name": "meshc.local_ratelimit",
-                                "typed_config": {"@type": type_url, "stat_prefix": "http_local_rate_limiter"},
+                                "typed_config": {"@type": TYPE_URL, "stat_prefix": "http_local_rate_limiter"},
                             },
                         },
                     },

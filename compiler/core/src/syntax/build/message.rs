@@ -24,16 +24,19 @@ pub(super) fn title(words: &[Word]) -> String {
 
 pub(super) fn unterminated(span: Span) -> Fault {
     let quote = Span { end: span.start + 1, ..span };
-    Fault::new(fault(span, "expected `\"` before the end of the line").related(quote, "the quoted text begins here").help(
-        "close the quoted text on its line; `\\\"` is a quote within it, and `\\n` begins a new line in it",
-    ))
+    Fault::new(
+        fault(span, "expected `\"` before the end of the line")
+            .related(quote, "the quoted text begins here")
+            .help("close the quoted text on its line; `\\\"` is a quote within it, and `\\n` begins a new line in it"),
+    )
 }
 
 pub(super) fn unknown_escape(span: Span, escape: &str) -> Fault {
-    Fault::new(
-        fault(span, format!("expected `\\\"`, `\\\\` or `\\n`, found `{escape}`"))
-            .suggest("write a backslash as `\\\\`", span, format!("\\{escape}")),
-    )
+    Fault::new(fault(span, format!("expected `\\\"`, `\\\\` or `\\n`, found `{escape}`")).suggest(
+        "write a backslash as `\\\\`",
+        span,
+        format!("\\{escape}"),
+    ))
 }
 
 pub(super) fn trailing_comma(comma: Span, place: &str) -> Fault {

@@ -30,9 +30,10 @@ impl Builder<'_> {
         let line = layout.line(token.start);
         let balanced = line.filter(|_| declaration.is_some()).and_then(|line| layout.balanced(line));
         let column = line.map(|line| layout.column(line));
-        let overdue = self.frames.iter().position(|frame| {
-            frame.guide == Guide::Overdue && column.is_some_and(|column| column <= frame.column)
-        });
+        let overdue = self
+            .frames
+            .iter()
+            .position(|frame| frame.guide == Guide::Overdue && column.is_some_and(|column| column <= frame.column));
         let mut stay = overdue.unwrap_or(self.frames.len());
         if let Some(declaration) = declaration {
             let has_block = self.head_opens(self.at);
@@ -126,7 +127,13 @@ impl Builder<'_> {
             if let Some(first) = words.first_mut() {
                 first.comma_before = false;
                 let span = first.span.to(statement.span);
-                statements.push(Statement { words, block: statement.block.take(), docs: Vec::new(), span, broken: true });
+                statements.push(Statement {
+                    words,
+                    block: statement.block.take(),
+                    docs: Vec::new(),
+                    span,
+                    broken: true,
+                });
             }
         }
         statements.extend(rest);
@@ -348,4 +355,3 @@ fn head_length(words: &[Word]) -> usize {
         _ => words.len().min(2),
     }
 }
-

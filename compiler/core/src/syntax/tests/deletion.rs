@@ -88,8 +88,7 @@ fn failures(text: &str, token: Token) -> Vec<String> {
     }
     let before = Units::of(text, &read(text).0.statements);
     let owner = before.owner(range.start);
-    let mut after: Vec<String> =
-        Units::of(&less, &file.statements).units.into_iter().map(|unit| unit.form).collect();
+    let mut after: Vec<String> = Units::of(&less, &file.statements).units.into_iter().map(|unit| unit.form).collect();
     for unit in before.units.iter().filter(|unit| Some(unit.declaration) != owner) {
         match after.iter().position(|form| *form == unit.form) {
             Some(found) => drop(after.swap_remove(found)),
