@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::dice::Dice;
-use service::Service;
 
 /// The environments of every generated project.
 pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];

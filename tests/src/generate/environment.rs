@@ -53,7 +53,7 @@ const PROD: &str = "environment prod {
 const PLATFORM: &str = r#"patches:
   - target:
       kind: VirtualService
-      name: (order|payment|ledger)-.*
+      name: '[a-z]+-[0-9]*3'
     patch: |-
       - op: add
         path: /metadata/labels
@@ -69,10 +69,18 @@ const PLATFORM: &str = r#"patches:
           reviewed-by: platform
 "#;
 
+/// The hosts that a team's pages are on, without the domain.
+fn hosts(team: &str, members: &[Service]) -> Vec<String> {
+    let pages = members.iter().filter(|service| service.kind == Kind::Page).count();
+    [(1, "www"), (2, "pages")].iter().filter(|(from, _)| pages >= *from).map(|(_, host)| format!("{host}.{team}")).collect()
+}
+
 /// Namespaces are named after the environment, and pages wait longer.
 fn dev(team: &str, members: &[Service]) -> String {
     let mut text = format!("environment dev {{\n  namespace {team} as {team}-dev\n");
-    let _ = writeln!(text, "  host {team}.example.com as {team}.dev.example.com");
+    for host in hosts(team, members) {
+        let _ = writeln!(text, "  host {host}.example.com as {host}.dev.example.com");
+    }
     for service in members.iter().filter(|service| service.kind == Kind::Page) {
         let _ = writeln!(text, "  service {team}/{} {{ timeout 30s }}", service.name);
     }
@@ -83,7 +91,9 @@ fn dev(team: &str, members: &[Service]) -> String {
 /// Little traffic, so that fewer samples must do.
 fn staging(team: &str, members: &[Service]) -> String {
     let mut text = format!("environment staging {{\n  namespace {team} as {team}-staging\n");
-    let _ = writeln!(text, "  host {team}.example.com as {team}.staging.example.com");
+    for host in hosts(team, members) {
+        let _ = writeln!(text, "  host {host}.example.com as {host}.staging.example.com");
+    }
     for service in members.iter().filter(|service| service.releases) {
         let _ = writeln!(text, "  service {team}/{} {{ canary {{ require 20 requests }} }}", service.name);
     }
@@ -98,7 +108,7 @@ fn prod(team: &str, members: &[Service], patched: bool) -> String {
         let _ = writeln!(text, "  patch \"../patches/{team}.yaml\"");
     }
     for service in members.iter().filter(|service| service.is_limited()) {
-        let limit = 1000 + service.index % 1000;
+        let limit = 3000 + service.index % 1000;
         let _ = writeln!(text, "  service {team}/{} {{ rate-limit {limit}/min each proxy }}", service.name);
     }
     text.push_str("}\n");

@@ -114,7 +114,8 @@ fn service(index: usize, count: usize, dice: &mut Dice) -> Service {
         settings: Settings {
             ejects: dice.percent(30),
             pool: dice.percent(20).then(|| 100 * (1 + dice.below(20))),
-            limit: dice.percent(20).then(|| 100 * (1 + dice.below(100))),
+            // High enough for the smallest stage of a release to see its requests.
+            limit: dice.percent(20).then(|| 100 * (30 + dice.below(100))),
             limit_of_caller: dice.percent(50),
             bounded: dice.percent(60),
         },
@@ -143,7 +144,7 @@ impl Service {
         self.index / TEAM
     }
 
-    /// Whether it is the first of its team: the one whose host all pages of the team share.
+    /// Whether it is the first of its team, which has a host of its own; the other pages of the team share one.
     pub(super) fn is_first_page(&self) -> bool {
         self.index.is_multiple_of(TEAM)
     }
@@ -191,8 +192,11 @@ impl Service {
 
     fn declare_callers(&self, all: &[Service], out: &mut String) {
         if self.kind == Kind::Page {
-            let path = if self.is_first_page() { String::new() } else { format!(" /{}/**", self.name) };
-            let _ = writeln!(out, "    expose {}.example.com{path} on ingress", namespace(self.team()));
+            let (host, path) = match self.is_first_page() {
+                true => ("www", String::new()),
+                false => ("pages", format!(" /{}/**", self.name)),
+            };
+            let _ = writeln!(out, "    expose {host}.{}.example.com{path} on ingress", namespace(self.team()));
             return;
         }
         if self.callers.is_empty() {
@@ -228,7 +232,7 @@ impl Service {
             }
         }
         if self.is_first_page() {
-            out.push_str("    rate-limit 600/min per client-ip burst 100 each proxy\n");
+            out.push_str("    rate-limit 6000/min per client-ip burst 1000 each proxy\n");
         }
         match self.kind {
             Kind::GrpcApi | Kind::Store if self.verbs.contains(&"Create") => {
