@@ -21,7 +21,7 @@ use crate::source::Span;
 use align::{Line, Row};
 
 /// The longest line, in characters, that a block on one line may make. Alignment and comments do not count.
-pub const WIDTH: usize = 100;
+const WIDTH: usize = 100;
 
 const INDENT: usize = 2;
 const CONTINUATION: usize = 4;
