@@ -1,5 +1,10 @@
-//! Tests of the whole.
+//! Tests of the whole. `tests/README.md` says how to add one.
 
 mod kubectl;
 mod kustomize;
+mod examples;
+mod golden;
+mod pages;
+mod reference;
+mod support;
 mod yaml_readers;

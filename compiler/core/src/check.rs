@@ -180,8 +180,14 @@ fn declares_host(declarations: &Declarations, host: &Text) -> bool {
         .any(|change| change.value.is_some() && matches!(&change.key.field, Field::Expose(known, _) if known == host))
 }
 
+/// The line that states the mode of a namespace's services, where these state none.
+pub(crate) fn default_mtls(base: &Base<'_>, environment: &Environment<'_>, namespace: &Text) -> Option<Span> {
+    let scopes = scopes(&base.project.declarations, &base.names, environment, &mut Diagnostics::default());
+    scopes.get(namespace).and_then(|scope| scope.mtls.1)
+}
+
 /// The mesh's inventory with the environment's own laid over it, by the sources' names for namespaces.
-fn inventory<'p>(
+pub(crate) fn inventory<'p>(
     project: &'p Project,
     names: &Names,
     environment: &Environment<'_>,
@@ -338,8 +344,14 @@ fn parties<'c>(
     for (key, index) in callers {
         let Some(base_decl) = base.project.declarations.callers.get(index) else { continue };
         let overrides = environment.callers.get(key).map_or(&[][..], Vec::as_slice);
-        let workloads = by_name.get(&(&key.0, &key.1)).cloned().unwrap_or_default();
         let stated = overrides.iter().find_map(|decl| decl.account.as_ref()).or(base_decl.account.as_ref());
+        let mut workloads = by_name.get(&(&key.0, &key.1)).cloned().unwrap_or_default();
+        if let (true, Some(stated)) = (workloads.is_empty(), stated) {
+            // A caller may have another name than its workload: its account says which one it is.
+            let (namespace, name) = &stated.value;
+            let namespace = namespace.as_ref().unwrap_or(&key.0);
+            workloads = cluster.index.under_account(namespace, name).to_vec();
+        }
         let no_sidecar = overrides.iter().find_map(|decl| decl.no_sidecar).or(base_decl.no_sidecar);
         let accounts = match stated {
             Some(stated) => {
@@ -476,7 +488,7 @@ fn raw<'f>(
         let Some(id) = project.raw.get(&written.span) else { continue };
         match crate::project::raw::objects(&project.sources, *id) {
             Ok(objects) => list.extend(objects.into_iter().map(|value| RawResource { span: written.span, value })),
-            Err(diagnostic) => out.add(diagnostic),
+            Err(diagnostic) => out.add(*diagnostic),
         }
     }
     list

@@ -1,0 +1,111 @@
+//! Each token of each example is deleted, in turn, and the whole project compiled: nothing panics, at most one fault
+//! is of syntax, the other declarations are read as before, and what follows from the fault folds into few findings.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use meshc_core::code::Code;
+use meshc_core::source::FileId;
+use meshc_core::syntax;
+use meshc_core::syntax::tree::{Statement, Word};
+
+use crate::support::assert_none;
+use crate::support::project::{Texts, examples};
+
+/// Words, quoted words and punctuation; no comments and no line ends.
+fn tokens(text: &str) -> Vec<Range<usize>> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(next) = text[at..].chars().next() {
+        let rest = &text[at..];
+        let length = match next {
+            '#' => rest.find('\n').unwrap_or(rest.len()),
+            '"' => rest[1..].find('"').map_or(rest.len(), |end| end + 2),
+            '{' | '}' | ',' | ';' => 1,
+            _ if next.is_whitespace() => next.len_utf8(),
+            _ => rest.find(|c: char| c.is_whitespace() || "{},;\"#".contains(c)).unwrap_or(rest.len()),
+        };
+        if next != '#' && !next.is_whitespace() {
+            tokens.push(at..at + length);
+        }
+        at += length;
+    }
+    tokens
+}
+
+/// A declaration with its words and blocks, however it is laid out.
+fn form(statement: &Statement) -> String {
+    let word = |word: &Word| format!("{}{:?}", if word.comma_before { "," } else { "" }, word.text);
+    let words: Vec<String> = statement.words.iter().map(word).collect();
+    let block = statement.block.as_ref().map(|block| block.statements.iter().map(form).collect::<Vec<_>>().join(";"));
+    words.join(" ") + &block.map_or(String::new(), |block| format!("{{{block}}}"))
+}
+
+/// The declarations of a file with their extent: those outside of every block, and the services and callers of
+/// namespaces and environments.
+fn declarations(text: &str) -> Vec<(Range<usize>, String)> {
+    let (file, _) = syntax::parse(FileId(0), text);
+    let mut list = Vec::new();
+    for statement in &file.statements {
+        let inner = statement.block.iter().flat_map(|block| &block.statements);
+        let inner: Vec<&Statement> = match statement.keyword() {
+            "namespace" | "environment" => inner.filter(|s| ["service", "caller"].contains(&s.keyword())).collect(),
+            _ => Vec::new(),
+        };
+        if inner.is_empty() {
+            list.push((statement.span.range(), form(statement)));
+        }
+        list.extend(inner.into_iter().map(|statement| (statement.span.range(), form(statement))));
+    }
+    list
+}
+
+/// What is wrong after one deletion, and how many findings it gave.
+fn delete(texts: &Texts, path: &str, token: &Range<usize>) -> (Vec<String>, Vec<String>) {
+    let text = &texts.0[path];
+    let mut less = text.clone();
+    less.replace_range(token.clone(), "");
+    let mut problems = Vec::new();
+    // The deleted token belongs to the declaration around it; else it was the head of a namespace or environment.
+    let after: Vec<String> = declarations(&less).into_iter().map(|(_, form)| form).collect();
+    for (extent, form) in declarations(text) {
+        if !(extent.start <= token.start && token.end <= extent.end) && !after.contains(&form) {
+            problems.push(format!("lost {form}"));
+        }
+    }
+    let compiled = texts.clone().with(path, less).compile();
+    let syntax = compiled.found.iter().filter(|diagnostic| diagnostic.code == Code::Syntax).count();
+    if syntax > 1 {
+        problems.push(format!("{syntax} findings of syntax"));
+    }
+    (problems, compiled.lines())
+}
+
+/// The most findings that one missing token may give.
+const MOST: usize = 4;
+
+#[test]
+fn one_missing_token_is_told_once() {
+    let mut problems = Vec::new();
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for example in examples() {
+        let texts = Texts::example(&example);
+        for (path, text) in texts.mesh_files() {
+            for token in tokens(text) {
+                let (faults, found) = delete(&texts, path, &token);
+                let line = text[..token.start].matches('\n').count() + 1;
+                let what = format!("{example}, {path}:{line} without `{}`", &text[token]);
+                problems.extend(faults.into_iter().map(|fault| format!("{what}: {fault}")));
+                *counts.entry(found.len()).or_default() += 1;
+                if found.len() > 2 {
+                    println!("{what}: {} findings\n    {}", found.len(), found.join("\n    "));
+                }
+                if found.len() > MOST {
+                    problems.push(format!("{what}: {} findings", found.len()));
+                }
+            }
+        }
+    }
+    println!("deletions by number of findings: {counts:?}");
+    assert_none(&problems);
+}
