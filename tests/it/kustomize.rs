@@ -39,12 +39,7 @@ fn resources() -> Vec<Value> {
         "metadata": {"name": "cart", "namespace": "shop"},
         "spec": {"host": "cart", "subsets": [{"name": "v1", "labels": {"version": "1.10"}}]},
     });
-    vec![
-        route("shop", "cart"),
-        route("shop", "front"),
-        route("pay", "cart"),
-        rule,
-    ]
+    vec![route("shop", "cart"), route("shop", "front"), route("pay", "cart"), rule]
 }
 
 fn text<'a>(object: &'a Value, at: &str) -> &'a str {
@@ -54,11 +49,8 @@ fn text<'a>(object: &'a Value, at: &str) -> &'a str {
 fn bundle(patches: &Patches, out: &mut Diagnostics) -> Bundle {
     let mut part = Assembly::part(patches);
     for object in resources() {
-        let (kind, namespace, name) = (
-            text(&object, "/kind"),
-            text(&object, "/metadata/namespace"),
-            text(&object, "/metadata/name"),
-        );
+        let (kind, namespace, name) =
+            (text(&object, "/kind"), text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
         let head = Head {
             api_version: text(&object, "/apiVersion").into(),
             kind: kind.into(),
@@ -88,29 +80,16 @@ fn write(files: &BTreeMap<String, String>, folder: &Path) {
 
 /// Objects of a stream of YAML documents, by kind, namespace and name.
 fn objects(yaml: &str) -> BTreeMap<String, Value> {
-    let documents = yaml
-        .split("\n---\n")
-        .map(|document| yaml_serde::from_str::<Value>(document).expect("YAML"));
-    let id = |o: &Value| {
-        format!(
-            "{}/{}/{}",
-            text(o, "/kind"),
-            text(o, "/metadata/namespace"),
-            text(o, "/metadata/name")
-        )
-    };
+    let documents = yaml.split("\n---\n").map(|document| yaml_serde::from_str::<Value>(document).expect("YAML"));
+    let id =
+        |o: &Value| format!("{}/{}/{}", text(o, "/kind"), text(o, "/metadata/namespace"), text(o, "/metadata/name"));
     documents.map(|object| (id(&object), object)).collect()
 }
 
 /// The resources of a bundle, without what lists them.
 fn own(bundle: &Bundle) -> BTreeMap<String, Value> {
     let listing = |path: &str| path.ends_with("/kustomization.yaml") || path.ends_with(".json");
-    bundle
-        .files
-        .iter()
-        .filter(|(path, _)| !listing(path))
-        .flat_map(|(_, text)| objects(text))
-        .collect()
+    bundle.files.iter().filter(|(path, _)| !listing(path)).flat_map(|(_, text)| objects(text)).collect()
 }
 
 #[test]
@@ -121,48 +100,32 @@ fn kustomize_builds_a_bundle_as_it_is() {
     let built = objects(&kubectl::run(&["kustomize", "prod"], folder.path()).expect("kustomize"));
     assert_eq!(built, own(&bundle));
     assert_eq!(built.len(), 4);
-    let shop =
-        objects(&kubectl::run(&["kustomize", "prod/shop"], folder.path()).expect("kustomize"));
+    let shop = objects(&kubectl::run(&["kustomize", "prod/shop"], folder.path()).expect("kustomize"));
     assert_eq!(shop.len(), 3);
 }
 
-/// What becomes of the resources under a patch file: with kustomize, and here. Nothing where it is refused.
-fn patched(
-    patch_file: &str,
-) -> (
-    Option<BTreeMap<String, Value>>,
-    Option<BTreeMap<String, Value>>,
-) {
+/// Objects by kind, namespace and name; nothing where a patch is refused.
+type Patched = Option<BTreeMap<String, Value>>;
+
+/// What becomes of the resources under a patch file: with kustomize, and here.
+fn patched(patch_file: &str) -> (Patched, Patched) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut files = bundle(&Patches::default(), &mut Diagnostics::default()).files;
-    files.insert(
-        "kustomization.yaml".into(),
-        format!("resources: [prod]\npatches:\n{patch_file}"),
-    );
+    files.insert("kustomization.yaml".into(), format!("resources: [prod]\npatches:\n{patch_file}"));
     write(&files, folder.path());
     let kustomize = kubectl::run(&["kustomize", "."], folder.path()).ok();
 
     let mut sources = SourceMap::default();
     let file = sources.add("patches.yaml", patch_file);
     let (mut patches, mut out) = (Patches::default(), Diagnostics::default());
-    patch::read(
-        &sources,
-        file,
-        Span::new(file, 0, 0),
-        &mut |_| None,
-        &mut patches,
-        &mut out,
-    );
+    patch::read(&sources, file, Span::new(file, 0, 0), &mut |_| None, &mut patches, &mut out);
     let own_bundle = bundle(&patches, &mut out);
     let here = (!out.has_errors()).then(|| own(&own_bundle));
     (kustomize.map(|yaml| objects(&yaml)), here)
 }
 
 fn entry(target: &str, operations: &[&str]) -> String {
-    let operations: String = operations
-        .iter()
-        .map(|operation| format!("    - {operation}\n"))
-        .collect();
+    let operations: String = operations.iter().map(|operation| format!("    - {operation}\n")).collect();
     format!("- target: {{{target}}}\n  patch: |\n{operations}")
 }
 
@@ -170,42 +133,19 @@ fn entry(target: &str, operations: &[&str]) -> String {
 fn patches_do_what_kustomize_does() {
     let everything = "kind: VirtualService";
     for (target, operations) in [
+        (everything, &["{op: add, path: /spec/gateways, value: [mesh, \"on\"]}"][..]),
+        (everything, &["{op: add, path: /spec/hosts/-, value: x}", "{op: add, path: /spec/hosts/0, value: z}"]),
+        (everything, &["{op: replace, path: /spec/http/0/route/0/weight, value: 5.0}"]),
         (
             everything,
-            &["{op: add, path: /spec/gateways, value: [mesh, \"on\"]}"][..],
+            &["{op: add, path: /spec/http/0/fault, value: {delay: {percentage: {value: 0.1}, fixedDelay: 5s}}}"],
         ),
         (
             everything,
-            &[
-                "{op: add, path: /spec/hosts/-, value: x}",
-                "{op: add, path: /spec/hosts/0, value: z}",
-            ],
+            &["{op: remove, path: /spec/http/1}", "{op: remove, path: /metadata/annotations/example.com~1note}"],
         ),
-        (
-            everything,
-            &["{op: replace, path: /spec/http/0/route/0/weight, value: 5.0}"],
-        ),
-        (
-            everything,
-            &[
-                "{op: add, path: /spec/http/0/fault, value: {delay: {percentage: {value: 0.1}, fixedDelay: 5s}}}",
-            ],
-        ),
-        (
-            everything,
-            &[
-                "{op: remove, path: /spec/http/1}",
-                "{op: remove, path: /metadata/annotations/example.com~1note}",
-            ],
-        ),
-        (
-            everything,
-            &["{op: move, from: /spec/http/1, path: /spec/http/0}"],
-        ),
-        (
-            everything,
-            &["{op: copy, from: /spec/http/0/route, path: /spec/http/1/route}"],
-        ),
+        (everything, &["{op: move, from: /spec/http/1, path: /spec/http/0}"]),
+        (everything, &["{op: copy, from: /spec/http/0/route, path: /spec/http/1/route}"]),
         (
             everything,
             &[
@@ -213,45 +153,15 @@ fn patches_do_what_kustomize_does() {
                 "{op: add, path: /spec/a~1b~0c, value: \"\"}",
             ],
         ),
-        (
-            everything,
-            &[
-                "{op: test, path: /spec/tls, value: null}",
-                "{op: add, path: /spec/hosts, value: []}",
-            ],
-        ),
-        (
-            everything,
-            &["{op: add, path: /metadata/labels/version, value: \"1.10\"}"],
-        ),
-        (
-            "kind: .*Service, name: cart|front, namespace: shop",
-            &["{op: add, path: /spec/x, value: 1}"],
-        ),
-        (
-            "kind: Virtual.*, name: ca, namespace: sh.*",
-            &["{op: add, path: /spec/x, value: 1}"],
-        ),
-        (
-            "group: networking.istio.io, version: v1, name: cart",
-            &["{op: add, path: /spec/x, value: {z: {}}}"],
-        ),
-        (
-            "labelSelector: team=a",
-            &["{op: add, path: /spec/x, value: 1}"],
-        ),
-        (
-            "labelSelector: \"team in (a, b), team!=b\"",
-            &["{op: add, path: /spec/x, value: 1}"],
-        ),
-        (
-            "labelSelector: \"!team\"",
-            &["{op: add, path: /spec/x, value: 1}"],
-        ),
-        (
-            "kind: VirtualService, annotationSelector: \"example.com/note\"",
-            &["{op: add, path: /spec/x, value: 1}"],
-        ),
+        (everything, &["{op: test, path: /spec/tls, value: null}", "{op: add, path: /spec/hosts, value: []}"]),
+        (everything, &["{op: add, path: /metadata/labels/version, value: \"1.10\"}"]),
+        ("kind: .*Service, name: cart|front, namespace: shop", &["{op: add, path: /spec/x, value: 1}"]),
+        ("kind: Virtual.*, name: ca, namespace: sh.*", &["{op: add, path: /spec/x, value: 1}"]),
+        ("group: networking.istio.io, version: v1, name: cart", &["{op: add, path: /spec/x, value: {z: {}}}"]),
+        ("labelSelector: team=a", &["{op: add, path: /spec/x, value: 1}"]),
+        ("labelSelector: \"team in (a, b), team!=b\"", &["{op: add, path: /spec/x, value: 1}"]),
+        ("labelSelector: \"!team\"", &["{op: add, path: /spec/x, value: 1}"]),
+        ("kind: VirtualService, annotationSelector: \"example.com/note\"", &["{op: add, path: /spec/x, value: 1}"]),
     ] {
         let file = entry(target, operations);
         let (kustomize, here) = patched(&file);
@@ -259,11 +169,7 @@ fn patches_do_what_kustomize_does() {
         match here {
             Some(here) => assert_eq!(here, kustomize, "{file}"),
             // What finds nothing is an error here, and nothing at all to kustomize.
-            None => assert_eq!(
-                kustomize,
-                own(&bundle(&Patches::default(), &mut Diagnostics::default())),
-                "{file}"
-            ),
+            None => assert_eq!(kustomize, own(&bundle(&Patches::default(), &mut Diagnostics::default())), "{file}"),
         }
     }
 }
@@ -306,10 +212,7 @@ fn what_kustomize_guesses_is_refused() {
         "{op: add, path: /spec/x, value: {y: 1}}",
     ] {
         let (kustomize, here) = patched(&entry("kind: VirtualService", &[operation]));
-        assert!(
-            kustomize.is_some(),
-            "kustomize refuses this by now: {operation}"
-        );
+        assert!(kustomize.is_some(), "kustomize refuses this by now: {operation}");
         assert_eq!(here, None, "{operation}");
     }
 }
