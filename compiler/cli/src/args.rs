@@ -36,13 +36,7 @@ pub(crate) struct Global {
     /// Work on the project in this folder
     ///
     /// Other paths stay relative to the current folder, in what you type and in what is printed.
-    #[arg(
-        short = 'C',
-        value_name = "DIR",
-        global = true,
-        default_value = ".",
-        hide_default_value = true
-    )]
+    #[arg(short = 'C', value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(crate) project: PathBuf,
     /// Print findings for people or for machines

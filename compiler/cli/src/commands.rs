@@ -36,11 +36,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Color::Never => ColorChoice::Never,
     };
     let output = Output::new(cli.global.quiet, color);
-    let session = Session {
-        folder: cli.global.project,
-        format: cli.global.format,
-        output,
-    };
+    let session = Session { folder: cli.global.project, format: cli.global.format, output };
     let result = match cli.command {
         Command::Init(args) => init::run(&session, &args),
         Command::Check(args) => check::run(&session, &args),

@@ -20,19 +20,11 @@ pub(crate) struct Disk {
 impl Disk {
     /// Opens a folder. A folder that is not there is a failure of its own: there is no project to say it about.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failure> {
-        let real = folder
-            .canonicalize()
-            .map_err(|error| Failure::file("read", folder, &error))?;
+        let real = folder.canonicalize().map_err(|error| Failure::file("read", folder, &error))?;
         if !real.is_dir() {
-            return Err(Failure::File(format!(
-                "cannot read `{}`: it is not a folder",
-                folder.display()
-            )));
+            return Err(Failure::File(format!("cannot read `{}`: it is not a folder", folder.display())));
         }
-        Ok(Self {
-            folder: real,
-            failed: AtomicBool::new(false),
-        })
+        Ok(Self { folder: real, failed: AtomicBool::new(false) })
     }
 
     /// Whether the operating system refused to read something. Files that are not there do not count.
@@ -43,21 +35,9 @@ impl Disk {
     /// The real path of `path`, which must lie in the real folder `boundary`.
     fn locate(&self, path: &str, boundary: &str) -> Result<PathBuf, ReadError> {
         let refuse = |error: &std::io::Error| self.refuse(error);
-        let real = self
-            .folder
-            .join(path)
-            .canonicalize()
-            .map_err(|error| refuse(&error))?;
-        let boundary = self
-            .folder
-            .join(boundary)
-            .canonicalize()
-            .map_err(|error| refuse(&error))?;
-        if real.starts_with(&boundary) {
-            Ok(real)
-        } else {
-            Err(ReadError::Outside)
-        }
+        let real = self.folder.join(path).canonicalize().map_err(|error| refuse(&error))?;
+        let boundary = self.folder.join(boundary).canonicalize().map_err(|error| refuse(&error))?;
+        if real.starts_with(&boundary) { Ok(real) } else { Err(ReadError::Outside) }
     }
 
     fn refuse(&self, error: &std::io::Error) -> ReadError {
@@ -84,22 +64,13 @@ impl World for Disk {
 
     fn mesh_files(&self) -> Result<Vec<String>, ReadError> {
         let files = mesh_files_below(&self.folder).map_err(|(path, error)| {
-            let shown = path
-                .strip_prefix(&self.folder)
-                .unwrap_or(&path)
-                .display()
-                .to_string();
+            let shown = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
             match self.refuse(&error) {
-                ReadError::Other(reason) if !shown.is_empty() => {
-                    ReadError::Other(format!("`{shown}`: {reason}"))
-                }
+                ReadError::Other(reason) if !shown.is_empty() => ReadError::Other(format!("`{shown}`: {reason}")),
                 other => other,
             }
         })?;
-        let mut paths = files
-            .iter()
-            .map(|path| self.written(path))
-            .collect::<Result<Vec<String>, ReadError>>()?;
+        let mut paths = files.iter().map(|path| self.written(path)).collect::<Result<Vec<String>, ReadError>>()?;
         paths.sort();
         Ok(paths)
     }
@@ -115,11 +86,7 @@ impl World for Disk {
                 continue;
             }
             let name = name.to_str().ok_or_else(|| not_text(&name))?;
-            paths.push(if folder.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{folder}/{name}")
-            });
+            paths.push(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") });
         }
         paths.sort();
         Ok(paths)
@@ -131,17 +98,12 @@ impl Disk {
     fn written(&self, path: &Path) -> Result<String, ReadError> {
         let inside = path.strip_prefix(&self.folder).unwrap_or(path);
         let parts: Option<Vec<&str>> = inside.iter().map(OsStr::to_str).collect();
-        parts
-            .map(|parts| parts.join("/"))
-            .ok_or_else(|| not_text(inside.as_os_str()))
+        parts.map(|parts| parts.join("/")).ok_or_else(|| not_text(inside.as_os_str()))
     }
 }
 
 fn not_text(name: &OsStr) -> ReadError {
-    ReadError::Other(format!(
-        "the name of `{}` is not UTF-8",
-        name.to_string_lossy()
-    ))
+    ReadError::Other(format!("the name of `{}` is not UTF-8", name.to_string_lossy()))
 }
 
 fn is_hidden(name: &OsStr) -> bool {
@@ -190,30 +152,10 @@ mod tests {
 
     #[test]
     fn mesh_files_are_found_below_and_sorted() {
-        let (_folder, disk) = project(&[
-            "b/a.mesh",
-            "c.mesh",
-            "a.mesh",
-            ".git/x.mesh",
-            "b/.hidden.mesh",
-            "b/notes.md",
-        ]);
-        assert_eq!(
-            disk.mesh_files(),
-            Ok(vec![
-                "a.mesh".to_owned(),
-                "b/a.mesh".to_owned(),
-                "c.mesh".to_owned()
-            ])
-        );
-        assert_eq!(
-            disk.list("b", "."),
-            Ok(vec!["b/a.mesh".to_owned(), "b/notes.md".to_owned()])
-        );
-        assert_eq!(
-            disk.list("", "."),
-            Ok(vec!["a.mesh".to_owned(), "c.mesh".to_owned()])
-        );
+        let (_folder, disk) = project(&["b/a.mesh", "c.mesh", "a.mesh", ".git/x.mesh", "b/.hidden.mesh", "b/notes.md"]);
+        assert_eq!(disk.mesh_files(), Ok(vec!["a.mesh".to_owned(), "b/a.mesh".to_owned(), "c.mesh".to_owned()]));
+        assert_eq!(disk.list("b", "."), Ok(vec!["b/a.mesh".to_owned(), "b/notes.md".to_owned()]));
+        assert_eq!(disk.list("", "."), Ok(vec!["a.mesh".to_owned(), "c.mesh".to_owned()]));
     }
 
     #[test]

@@ -28,11 +28,7 @@ pub(crate) enum Failure {
 impl Failure {
     /// A file that could not be read, written or created: `verb` is "read".
     pub(crate) fn file(verb: &str, path: &Path, error: &std::io::Error) -> Self {
-        Failure::File(format!(
-            "cannot {verb} `{}`: {}",
-            path.display(),
-            reason(error)
-        ))
+        Failure::File(format!("cannot {verb} `{}`: {}", path.display(), reason(error)))
     }
 
     /// The exit code.
@@ -58,7 +54,5 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

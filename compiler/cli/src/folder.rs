@@ -31,12 +31,8 @@ pub(crate) fn compare<'b>(folder: &Path, bundle: &'b Bundle) -> Result<Update<'b
     for name in top_folders(bundle) {
         walk(folder, name, &mut existing)?;
     }
-    let steps = update(bundle, &existing).map_err(|error| {
-        Failure::Refused(format!(
-            "nothing was written to `{}`: {error}",
-            folder.display()
-        ))
-    })?;
+    let steps = update(bundle, &existing)
+        .map_err(|error| Failure::Refused(format!("nothing was written to `{}`: {error}", folder.display())))?;
     let mut seen = BTreeSet::new();
     for path in steps.write.iter().chain(&steps.delete) {
         check_parents(folder, path, &mut seen)?;
@@ -46,11 +42,7 @@ pub(crate) fn compare<'b>(folder: &Path, bundle: &'b Bundle) -> Result<Update<'b
 
 /// The folders directly below that a bundle goes to: the environment's.
 pub(crate) fn top_folders(bundle: &Bundle) -> BTreeSet<&str> {
-    bundle
-        .files
-        .keys()
-        .filter_map(|path| path.split_once('/').map(|(top, _)| top))
-        .collect()
+    bundle.files.keys().filter_map(|path| path.split_once('/').map(|(top, _)| top)).collect()
 }
 
 /// Digests of all files below `folder/name`. Hidden entries are nobody's: nothing of ours starts with a dot.
@@ -77,13 +69,11 @@ fn walk(folder: &Path, name: &str, existing: &mut Existing) -> Result<(), Failur
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
-                let bytes = std::fs::read(entry.path())
-                    .map_err(|error| Failure::file("read", &entry.path(), &error))?;
+                let bytes =
+                    std::fs::read(entry.path()).map_err(|error| Failure::file("read", &entry.path(), &error))?;
                 existing.files.insert(path.clone(), digest(&bytes));
                 if name == LOCK_FILE {
-                    existing
-                        .locks
-                        .insert(path, String::from_utf8_lossy(&bytes).into_owned());
+                    existing.locks.insert(path, String::from_utf8_lossy(&bytes).into_owned());
                 }
             } else {
                 existing.files.insert(path, Text::from(NO_FILE));
@@ -96,9 +86,7 @@ fn walk(folder: &Path, name: &str, existing: &mut Existing) -> Result<(), Failur
 /// Everything between `folder` and a file must be a real folder: a link there would lead the write elsewhere.
 fn check_parents(folder: &Path, path: &str, seen: &mut BTreeSet<String>) -> Result<(), Failure> {
     if !stays_within(path) {
-        return Err(Failure::Refused(format!(
-            "nothing was written: `{path}` is not a path below the output folder"
-        )));
+        return Err(Failure::Refused(format!("nothing was written: `{path}` is not a path below the output folder")));
     }
     for (at, _) in path.match_indices('/') {
         let Some(parent) = path.get(..at) else {
@@ -111,11 +99,7 @@ fn check_parents(folder: &Path, path: &str, seen: &mut BTreeSet<String>) -> Resu
         match std::fs::symlink_metadata(&full) {
             Ok(kind) if kind.is_dir() => {}
             Ok(kind) => {
-                let what = if kind.is_symlink() {
-                    "a link"
-                } else {
-                    "not a folder"
-                };
+                let what = if kind.is_symlink() { "a link" } else { "not a folder" };
                 let full = full.display();
                 return Err(Failure::Refused(format!(
                     "nothing was written: `{full}` is {what}, and a folder is needed there; move it"
@@ -148,10 +132,7 @@ pub(crate) fn write(folder: &Path, updates: &[Update<'_>]) -> Result<(), Failure
             let full = folder.join(path);
             made.folders_of(&full)?;
             // Locks last: what an interrupted run leaves behind is then still owned, and the next run finishes it.
-            staged
-                .entry(is_lock(path))
-                .or_default()
-                .push(stage(&full, text)?);
+            staged.entry(is_lock(path)).or_default().push(stage(&full, text)?);
         }
     }
     made.keep();
@@ -159,10 +140,7 @@ pub(crate) fn write(folder: &Path, updates: &[Update<'_>]) -> Result<(), Failure
     for file in staged.into_values().flatten() {
         file.commit()?;
     }
-    let mut stale: Vec<&String> = updates
-        .iter()
-        .flat_map(|update| &update.steps.delete)
-        .collect();
+    let mut stale: Vec<&String> = updates.iter().flat_map(|update| &update.steps.delete).collect();
     stale.sort_by_key(|path| is_lock(path));
     for path in stale {
         let full = folder.join(path);
@@ -180,10 +158,7 @@ fn is_lock(path: &str) -> bool {
 }
 
 fn remove_empty_parents(folder: &Path, path: &str) {
-    let parents = path
-        .match_indices('/')
-        .rev()
-        .filter_map(|(at, _)| path.get(..at));
+    let parents = path.match_indices('/').rev().filter_map(|(at, _)| path.get(..at));
     for parent in parents {
         // Refused where something is left in it, and then in all above it.
         if std::fs::remove_dir(folder.join(parent)).is_err() {
@@ -208,10 +183,7 @@ impl Made {
         if parent.as_os_str().is_empty() || self.seen.contains(parent) {
             return Ok(());
         }
-        let missing: Vec<&Path> = parent
-            .ancestors()
-            .take_while(|folder| missing(folder))
-            .collect();
+        let missing: Vec<&Path> = parent.ancestors().take_while(|folder| missing(folder)).collect();
         for folder in missing.into_iter().rev() {
             std::fs::create_dir(folder).map_err(|error| Failure::file("create", folder, &error))?;
             self.folders.push(folder.to_path_buf());

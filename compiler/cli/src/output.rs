@@ -35,32 +35,22 @@ impl Output {
     /// Writes a result to standard output. A reader that has seen enough, as `head` has, is no failure.
     pub(crate) fn result(self, text: &str) -> Result<(), Failure> {
         let mut stream = AutoStream::auto(std::io::stdout().lock());
-        match stream
-            .write_all(text.as_bytes())
-            .and_then(|()| stream.flush())
-        {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::File(format!(
-                "cannot write to the standard output: {}",
-                reason(&error)
-            ))),
+        match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::File(format!("cannot write to the standard output: {}", reason(&error))))
+            }
             _ => Ok(()),
         }
     }
 
     /// Says what was done, unless `--quiet` asks for nothing where all is well.
     pub(crate) fn success(self, text: &str) -> Result<(), Failure> {
-        if self.quiet {
-            Ok(())
-        } else {
-            self.result(text)
-        }
+        if self.quiet { Ok(()) } else { self.result(text) }
     }
 
     /// Writes to standard error. There is nobody left to tell where that fails.
     pub(crate) fn tell(self, text: &str) {
         let mut stream = AutoStream::auto(std::io::stderr().lock());
-        let _ = stream
-            .write_all(text.as_bytes())
-            .and_then(|()| stream.flush());
+        let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
     }
 }

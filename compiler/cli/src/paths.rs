@@ -18,11 +18,7 @@ impl Paths {
         let real = std::fs::canonicalize(folder).ok();
         let written = std::path::absolute(folder).ok();
         let collapse = real.is_some() && real == written;
-        let folder = if folder == Path::new(".") {
-            PathBuf::new()
-        } else {
-            folder.to_path_buf()
-        };
+        let folder = if folder == Path::new(".") { PathBuf::new() } else { folder.to_path_buf() };
         Self { folder, collapse }
     }
 
@@ -34,22 +30,10 @@ impl Paths {
         if path == "." && self.folder.as_os_str().is_empty() {
             return path.to_owned();
         }
-        let joined = if path == "." {
-            self.folder.clone()
-        } else {
-            self.folder.join(path)
-        };
-        let shown = if self.collapse {
-            collapsed(&joined)
-        } else {
-            joined
-        };
+        let joined = if path == "." { self.folder.clone() } else { self.folder.join(path) };
+        let shown = if self.collapse { collapsed(&joined) } else { joined };
         let text = shown.to_string_lossy();
-        if cfg!(windows) {
-            text.replace('\\', "/")
-        } else {
-            text.into_owned()
-        }
+        if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() }
     }
 }
 
@@ -74,15 +58,9 @@ mod tests {
 
     #[test]
     fn the_project_is_a_prefix() {
-        let paths = Paths {
-            folder: "examples/shop".into(),
-            collapse: true,
-        };
+        let paths = Paths { folder: "examples/shop".into(), collapse: true };
         assert_eq!(paths.show("shop.mesh"), "examples/shop/shop.mesh");
-        assert_eq!(
-            paths.show("../../environments/prod.mesh"),
-            "environments/prod.mesh"
-        );
+        assert_eq!(paths.show("../../environments/prod.mesh"), "environments/prod.mesh");
         assert_eq!(paths.show("../../../prod.mesh"), "../prod.mesh");
         assert_eq!(paths.show("."), "examples/shop");
         assert_eq!(paths.show("<std/grpc>"), "<std/grpc>");
@@ -90,10 +68,7 @@ mod tests {
 
     #[test]
     fn a_link_in_the_way_keeps_the_dots() {
-        let paths = Paths {
-            folder: "link".into(),
-            collapse: false,
-        };
+        let paths = Paths { folder: "link".into(), collapse: false };
         assert_eq!(paths.show("../prod.mesh"), "link/../prod.mesh");
     }
 

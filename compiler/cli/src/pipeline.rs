@@ -77,29 +77,18 @@ impl Outcome {
 
     /// How many findings of this severity there are.
     pub(crate) fn count(&self, severity: Severity) -> usize {
-        self.findings
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .count()
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
     /// How a command ends that found errors and has shown them.
     pub(crate) fn failure(&self) -> Failure {
-        if self.unreadable {
-            Failure::ReportedFile
-        } else {
-            Failure::Reported
-        }
+        if self.unreadable { Failure::ReportedFile } else { Failure::Reported }
     }
 }
 
 /// Reads and compiles the project in `folder`. Errors of the project are findings; a failure is an environment that
 /// nobody declared, or a folder that is not there.
-pub(crate) fn compile(
-    folder: &Path,
-    selection: &Selection,
-    goal: Goal,
-) -> Result<Outcome, Failure> {
+pub(crate) fn compile(folder: &Path, selection: &Selection, goal: Goal) -> Result<Outcome, Failure> {
     let disk = Disk::open(folder)?;
     let checkout = selection.state.as_deref().map(Checkout::open).transpose()?;
     let mut found = Diagnostics::default();
@@ -122,41 +111,18 @@ pub(crate) fn compile(
         if goal == Goal::Check {
             continue;
         }
-        let releases = rendered
-            .releases
-            .into_iter()
-            .map(|(namespace, service, shares)| {
-                let key = (namespace, service);
-                let recorded = state
-                    .services
-                    .get(&key)
-                    .is_some_and(|recorded| recorded.record.is_some());
-                Release {
-                    namespace: key.0,
-                    service: key.1,
-                    shares,
-                    recorded,
-                }
-            });
-        let releases = releases.collect();
-        renderings.push(Rendering {
-            environment: environment.clone(),
-            bundle: rendered.bundle,
-            releases,
+        let releases = rendered.releases.into_iter().map(|(namespace, service, shares)| {
+            let key = (namespace, service);
+            let recorded = state.services.get(&key).is_some_and(|recorded| recorded.record.is_some());
+            Release { namespace: key.0, service: key.1, shares, recorded }
         });
+        let releases = releases.collect();
+        renderings.push(Rendering { environment: environment.clone(), bundle: rendered.bundle, releases });
     }
     let mesh = compilation.mesh_name().cloned();
     let findings = found.into_sorted(&environments);
     let services = project.declarations.services.len();
-    Ok(Outcome {
-        mesh,
-        environments,
-        findings,
-        renderings,
-        services,
-        unreadable: disk.failed(),
-        project,
-    })
+    Ok(Outcome { mesh, environments, findings, renderings, services, unreadable: disk.failed(), project })
 }
 
 /// The canonical form of one file; nothing where its syntax is at fault, which is then in `found`.
@@ -171,21 +137,12 @@ pub(crate) fn format(sources: &SourceMap, file: FileId, found: &mut Diagnostics)
 }
 
 /// What is recorded about an environment's releases; nothing without a checkout.
-fn state(
-    checkout: Option<&Checkout>,
-    project: &Project,
-    environment: &Text,
-    versioned: &[(Text, Text)],
-) -> State {
+fn state(checkout: Option<&Checkout>, project: &Project, environment: &Text, versioned: &[(Text, Text)]) -> State {
     let Some(checkout) = checkout else {
         return State::default();
     };
-    let names = versioned
-        .iter()
-        .map(|(namespace, service)| (namespace, service));
-    State::read(&state_folder(project, environment), names, |path| {
-        checkout.read(path)
-    })
+    let names = versioned.iter().map(|(namespace, service)| (namespace, service));
+    State::read(&state_folder(project, environment), names, |path| checkout.read(path))
 }
 
 /// Where values come from, and how far the answer can be trusted.
@@ -216,24 +173,10 @@ pub(crate) fn explain(
         Some(environment) => environment,
         None => return Err(Failure::Usage(unknown_environment(&declared, environment))),
     };
-    let state = state(
-        checkout.as_ref(),
-        &project,
-        environment,
-        &compilation.versioned(),
-    );
-    let explanations =
-        explain::explain(&compilation, environment, path, &state).map_err(Failure::Usage)?;
-    let faulty = found.has_errors()
-        || compilation
-            .check(environment, &state)
-            .diagnostics
-            .has_errors();
-    Ok(Explained {
-        explanations,
-        faulty,
-        project,
-    })
+    let state = state(checkout.as_ref(), &project, environment, &compilation.versioned());
+    let explanations = explain::explain(&compilation, environment, path, &state).map_err(Failure::Usage)?;
+    let faulty = found.has_errors() || compilation.check(environment, &state).diagnostics.has_errors();
+    Ok(Explained { explanations, faulty, project })
 }
 
 /// What manifests are drafted into.
@@ -252,21 +195,13 @@ pub(crate) struct Drafted {
 /// Drafts a project from manifests: paths relative to the project's folder, with their texts.
 pub(crate) fn draft(name: &str, manifests: &[(String, String)]) -> Drafted {
     let mut sources = SourceMap::default();
-    let files: Vec<FileId> = manifests
-        .iter()
-        .map(|(path, text)| sources.add(path.as_str(), text))
-        .collect();
+    let files: Vec<FileId> = manifests.iter().map(|(path, text)| sources.add(path.as_str(), text)).collect();
     let mut found = Diagnostics::default();
     let inventory = inventory::read_all(&sources, &files, &mut found);
     let paths: Vec<String> = manifests.iter().map(|(path, _)| path.clone()).collect();
     let draft = init::draft(&inventory, &paths, &init::Options { name: name.into() });
     let objects = (inventory.workloads.len(), inventory.services.len());
-    Drafted {
-        findings: found.into_sorted(&[]),
-        sources,
-        draft,
-        objects,
-    }
+    Drafted { findings: found.into_sorted(&[]), sources, draft, objects }
 }
 
 /// The environments that are asked for, as they are declared. None asked for means all.
@@ -279,11 +214,7 @@ fn select(declared: &[Text], asked: &[String]) -> Result<Vec<Text>, Failure> {
             return Err(Failure::Usage(unknown_environment(declared, name)));
         }
     }
-    Ok(declared
-        .iter()
-        .filter(|known| asked.iter().any(|name| *known == name))
-        .cloned()
-        .collect())
+    Ok(declared.iter().filter(|known| asked.iter().any(|name| *known == name)).cloned().collect())
 }
 
 /// The sentence about an environment that nobody declared.
@@ -292,32 +223,20 @@ fn unknown_environment(declared: &[Text], name: &str) -> String {
     match suggest::nearest(name, names()) {
         Some(near) => format!("there is no environment `{name}`; did you mean `{near}`?"),
         None if declared.is_empty() => format!("there is no environment `{name}`, and no other"),
-        None => format!(
-            "there is no environment `{name}`; declared are {}",
-            suggest::list(names(), 12)
-        ),
+        None => format!("there is no environment `{name}`; declared are {}", suggest::list(names(), 12)),
     }
 }
 
 /// An environment behind the one that it comes `after`, otherwise by name.
 fn in_order(project: &Project, mut names: Vec<Text>) -> Vec<Text> {
     let before = |name: &Text| {
-        let mut openings = project
-            .declarations
-            .environments
-            .iter()
-            .filter(|opening| opening.name.value == *name);
-        openings
-            .find_map(|opening| opening.after.as_ref())
-            .map(|after| after.value.clone())
+        let mut openings = project.declarations.environments.iter().filter(|opening| opening.name.value == *name);
+        openings.find_map(|opening| opening.after.as_ref()).map(|after| after.value.clone())
     };
     let mut ordered: Vec<Text> = Vec::new();
     while !names.is_empty() {
         // A circle has no first one: then the first by name.
-        let next = names
-            .iter()
-            .position(|name| before(name).is_none_or(|one| !names.contains(&one)))
-            .unwrap_or(0);
+        let next = names.iter().position(|name| before(name).is_none_or(|one| !names.contains(&one))).unwrap_or(0);
         ordered.push(names.remove(next));
     }
     ordered
@@ -325,11 +244,7 @@ fn in_order(project: &Project, mut names: Vec<Text>) -> Vec<Text> {
 
 /// The folder of an environment in a deploy checkout, which also names the folder of its state.
 fn state_folder(project: &Project, environment: &Text) -> Text {
-    let openings = project
-        .declarations
-        .environments
-        .iter()
-        .filter(|opening| opening.name.value == *environment);
+    let openings = project.declarations.environments.iter().filter(|opening| opening.name.value == *environment);
     let mut stated = openings.filter_map(|opening| opening.deploy.as_ref()?.value.folder.clone());
     stated.next().unwrap_or_else(|| environment.clone())
 }
@@ -342,9 +257,7 @@ struct Checkout {
 
 impl Checkout {
     fn open(folder: &Path) -> Result<Self, Failure> {
-        let real = folder
-            .canonicalize()
-            .map_err(|error| Failure::file("read", folder, &error))?;
+        let real = folder.canonicalize().map_err(|error| Failure::file("read", folder, &error))?;
         Ok(Self { folder: real })
     }
 
@@ -358,9 +271,7 @@ impl Checkout {
         if !real.starts_with(&self.folder) || !real.is_file() {
             return Err("is not a file of the deploy checkout".to_owned());
         }
-        std::fs::read_to_string(&real)
-            .map(Some)
-            .map_err(|error| format!("cannot be read: {}", reason(&error)))
+        std::fs::read_to_string(&real).map(Some).map_err(|error| format!("cannot be read: {}", reason(&error)))
     }
 }
 
@@ -384,25 +295,12 @@ mod tests {
     #[test]
     fn environments_are_chosen_in_their_own_order() {
         let declared = ["dev", "prod", "staging"].map(Text::new);
-        let asked = |names: &[&str]| {
-            select(
-                &declared,
-                &names
-                    .iter()
-                    .map(|name| (*name).to_owned())
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let asked =
+            |names: &[&str]| select(&declared, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!(asked(&[]).unwrap(), declared);
-        assert_eq!(
-            asked(&["staging", "dev", "dev"]).unwrap(),
-            ["dev", "staging"].map(Text::new)
-        );
+        assert_eq!(asked(&["staging", "dev", "dev"]).unwrap(), ["dev", "staging"].map(Text::new));
         let wrong = asked(&["prd"]).unwrap_err();
-        assert_eq!(
-            wrong.message(),
-            Some("there is no environment `prd`; did you mean `prod`?")
-        );
+        assert_eq!(wrong.message(), Some("there is no environment `prd`; did you mean `prod`?"));
         let wrong = asked(&["somewhere"]).unwrap_err();
         assert_eq!(
             wrong.message(),

@@ -34,18 +34,11 @@ pub(crate) fn run(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
     }
     let warnings = outcome.count(Severity::Warning);
     if args.deny_warnings && warnings > 0 {
-        let text = format!(
-            "{} denied by `--deny-warnings`",
-            plural(warnings, "warning is", "warnings are")
-        );
+        let text = format!("{} denied by `--deny-warnings`", plural(warnings, "warning is", "warnings are"));
         return Err(Failure::Refused(text));
     }
     if session.format == Format::Human {
-        let verdict = if warnings > 0 {
-            "has no errors"
-        } else {
-            "is fine"
-        };
+        let verdict = if warnings > 0 { "has no errors" } else { "is fine" };
         session.output.success(&format!(
             "{BOLD}{}{PLAIN} {GREEN}{verdict}{PLAIN}: {}, {} ({})\n",
             report.mesh.map_or("the mesh", |name| name.as_str()),

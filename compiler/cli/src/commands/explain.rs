@@ -26,9 +26,7 @@ use crate::report::severity_name;
 /// environment, manifest or state that says something about it, and what holds in the end. With a service alone: all
 /// of its settings.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "meshc explain [CODE]\n       meshc explain <ENV> <PATH> [--state <DIR>]"
-)]
+#[command(override_usage = "meshc explain [CODE]\n       meshc explain <ENV> <PATH> [--state <DIR>]")]
 pub(crate) struct ExplainArgs {
     /// The code, as it is printed in `error[CODE]`; or the environment
     #[arg(value_name = "CODE|ENV")]
@@ -63,18 +61,10 @@ fn unknown(name: &str) -> String {
 }
 
 fn list() -> String {
-    let width = Code::ALL
-        .iter()
-        .map(|code| code.name().len())
-        .max()
-        .unwrap_or(0);
+    let width = Code::ALL.iter().map(|code| code.name().len()).max().unwrap_or(0);
     let line = |code: &Code| {
         let severity = severity_name(code.severity());
-        format!(
-            "{BOLD}{:width$}{PLAIN}  {severity:7}  {}\n",
-            code.name(),
-            code.summary()
-        )
+        format!("{BOLD}{:width$}{PLAIN}  {severity:7}  {}\n", code.name(), code.summary())
     };
     Code::ALL.iter().map(line).collect()
 }
@@ -97,17 +87,10 @@ fn highlighted(page: &str) -> String {
     text
 }
 
-fn value(
-    session: &Session,
-    environment: &str,
-    path: &str,
-    args: &ExplainArgs,
-) -> Result<(), Failure> {
+fn value(session: &Session, environment: &str, path: &str, args: &ExplainArgs) -> Result<(), Failure> {
     let explained = pipeline::explain(&session.folder, environment, path, args.state.as_deref())?;
     if explained.faulty {
-        session.output.tell(
-            "the project has errors, which `meshc check` shows; what follows may be incomplete\n",
-        );
+        session.output.tell("the project has errors, which `meshc check` shows; what follows may be incomplete\n");
     }
     let paths = Paths::new(&session.folder);
     let sources = &explained.project.sources;
@@ -119,25 +102,13 @@ fn value(
 
 /// Each setting with its layers, the lowest first; the one that holds is marked.
 fn chains(explanations: &[Explanation], sources: &SourceMap, paths: &Paths) -> String {
-    let steps = || {
-        explanations
-            .iter()
-            .flat_map(|explanation| &explanation.steps)
-    };
-    let width = |of: fn(&Step) -> &str| {
-        steps()
-            .map(|step| of(step).chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let steps = || explanations.iter().flat_map(|explanation| &explanation.steps);
+    let width = |of: fn(&Step) -> &str| steps().map(|step| of(step).chars().count()).max().unwrap_or(0);
     let layers = width(|step| &step.layer);
     let texts = width(|step| &step.text).min(60);
     let mut text = String::new();
     for explanation in explanations {
-        text.push_str(&format!(
-            "{BOLD}{}{PLAIN}: {}\n",
-            explanation.subject, explanation.result
-        ));
+        text.push_str(&format!("{BOLD}{}{PLAIN}: {}\n", explanation.subject, explanation.result));
         for step in &explanation.steps {
             let (mark, style) = if step.holds { (">", GREEN) } else { (" ", "") };
             let end = if style.is_empty() { "" } else { PLAIN };
@@ -146,12 +117,8 @@ fn chains(explanations: &[Explanation], sources: &SourceMap, paths: &Paths) -> S
                 let (line, column) = file.line_column(span.start);
                 format!("  {}:{line}:{column}", paths.show(&file.path))
             });
-            let line = format!(
-                "{style}{mark} {:layers$}  {:texts$}{end}{}",
-                step.layer,
-                step.text,
-                place.unwrap_or_default()
-            );
+            let line =
+                format!("{style}{mark} {:layers$}  {:texts$}{end}{}", step.layer, step.text, place.unwrap_or_default());
             text.push_str(&format!("{}\n", line.trim_end()));
         }
     }
@@ -182,23 +149,10 @@ struct StepDocument<'a> {
     column: Option<u32>,
 }
 
-fn json(
-    environment: &str,
-    explanations: &[Explanation],
-    sources: &SourceMap,
-    paths: &Paths,
-) -> String {
+fn json(environment: &str, explanations: &[Explanation], sources: &SourceMap, paths: &Paths) -> String {
     let step = |step: &'_ Step| {
-        let place = step.span.map(|span| {
-            (
-                sources.file(span.file),
-                sources.file(span.file).line_column(span.start),
-            )
-        });
-        (
-            place.map(|(file, _)| paths.show(&file.path)),
-            place.map(|(_, at)| at),
-        )
+        let place = step.span.map(|span| (sources.file(span.file), sources.file(span.file).line_column(span.start)));
+        (place.map(|(file, _)| paths.show(&file.path)), place.map(|(_, at)| at))
     };
     let settings = explanations.iter().map(|explanation| SettingDocument {
         subject: &explanation.subject,
@@ -209,22 +163,11 @@ fn json(
             .map(|one| {
                 let (file, at) = step(one);
                 let (line, column) = at.unzip();
-                StepDocument {
-                    layer: &one.layer,
-                    text: &one.text,
-                    holds: one.holds,
-                    file,
-                    line,
-                    column,
-                }
+                StepDocument { layer: &one.layer, text: &one.text, holds: one.holds, file, line, column }
             })
             .collect(),
     });
-    to_text(&Document {
-        schema: SCHEMA,
-        environment,
-        settings: settings.collect(),
-    })
+    to_text(&Document { schema: SCHEMA, environment, settings: settings.collect() })
 }
 
 #[cfg(test)]
@@ -234,20 +177,14 @@ mod tests {
     #[test]
     fn pages_lose_nothing_but_colour() {
         for code in Code::ALL {
-            let plain = highlighted(code.page())
-                .replace(BOLD, "")
-                .replace(CYAN, "")
-                .replace(PLAIN, "");
+            let plain = highlighted(code.page()).replace(BOLD, "").replace(CYAN, "").replace(PLAIN, "");
             assert_eq!(plain.trim_end(), code.page().trim_end(), "{code}");
         }
     }
 
     #[test]
     fn a_misspelt_code_is_guessed() {
-        assert_eq!(
-            unknown("unknown-callr"),
-            "there is no code `unknown-callr`; did you mean `unknown-caller`?"
-        );
+        assert_eq!(unknown("unknown-callr"), "there is no code `unknown-callr`; did you mean `unknown-caller`?");
         assert!(unknown("E0308").contains("lists all"));
     }
 }

@@ -61,23 +61,12 @@ pub(crate) fn run(session: &Session, args: &FmtArgs) -> Result<(), Failure> {
     let findings = found.into_sorted(&[]);
     if !findings.is_empty() {
         let paths = Paths::default();
-        let report = Report {
-            findings: &findings,
-            sources: &sources,
-            paths,
-            mesh: None,
-            environments: &[],
-        };
+        let report = Report { findings: &findings, sources: &sources, paths, mesh: None, environments: &[] };
         session.output.tell(&report.text(session.format));
     }
-    let different: Vec<&Formatted> = files
-        .iter()
-        .filter(|file| file.before != file.after)
-        .collect();
+    let different: Vec<&Formatted> = files.iter().filter(|file| file.before != file.after).collect();
     if args.check {
-        different
-            .iter()
-            .try_for_each(|file| session.output.result(&difference(file)))?;
+        different.iter().try_for_each(|file| session.output.result(&difference(file)))?;
         tell_canonical(session, files.len() - different.len(), &different)?;
     } else {
         write(session, &files, &different)?;
@@ -95,34 +84,21 @@ pub(crate) fn run(session: &Session, args: &FmtArgs) -> Result<(), Failure> {
 /// The files that are meant: those named, those in folders that are named, or the project's.
 fn files(session: &Session, args: &FmtArgs) -> Result<Vec<PathBuf>, Failure> {
     let own = [session.folder.clone()];
-    let named = if args.files.is_empty() {
-        &own[..]
-    } else {
-        &args.files
-    };
+    let named = if args.files.is_empty() { &own[..] } else { &args.files };
     if named.iter().any(|path| path == Path::new(STDIN)) && named.len() > 1 {
-        return Err(Failure::Usage(
-            "`-` is the standard input, and stands alone".to_owned(),
-        ));
+        return Err(Failure::Usage("`-` is the standard input, and stands alone".to_owned()));
     }
     let mut files = Vec::new();
     for path in named {
         if path.is_dir() {
-            let below = mesh_files_below(path)
-                .map_err(|(path, error)| Failure::file("read", &path, &error))?;
-            files.extend(below.into_iter().map(|file| {
-                file.strip_prefix("./")
-                    .map_or(file.clone(), Path::to_path_buf)
-            }));
+            let below = mesh_files_below(path).map_err(|(path, error)| Failure::file("read", &path, &error))?;
+            files.extend(below.into_iter().map(|file| file.strip_prefix("./").map_or(file.clone(), Path::to_path_buf)));
         } else {
             files.push(path.clone());
         }
     }
     if files.is_empty() {
-        return Err(Failure::Refused(format!(
-            "there is no .mesh file in `{}`",
-            named[0].display()
-        )));
+        return Err(Failure::Refused(format!("there is no .mesh file in `{}`", named[0].display())));
     }
     Ok(files)
 }
@@ -130,55 +106,25 @@ fn files(session: &Session, args: &FmtArgs) -> Result<Vec<PathBuf>, Failure> {
 fn read(path: &Path) -> Result<String, Failure> {
     let bytes = if path == Path::new(STDIN) {
         let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map(|_| bytes)
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         std::fs::read(path)
     };
     let bytes = bytes.map_err(|error| Failure::file("read", path, &error))?;
-    String::from_utf8(bytes)
-        .map_err(|_| Failure::Refused(format!("`{}` is not UTF-8 text", path.display())))
+    String::from_utf8(bytes).map_err(|_| Failure::Refused(format!("`{}` is not UTF-8 text", path.display())))
 }
 
-fn format(
-    path: PathBuf,
-    text: &str,
-    sources: &mut SourceMap,
-    found: &mut Diagnostics,
-) -> Formatted {
+fn format(path: PathBuf, text: &str, sources: &mut SourceMap, found: &mut Diagnostics) -> Formatted {
     let crlf = text.contains("\r\n") && text.matches('\n').count() == text.matches("\r\n").count();
-    let before = if crlf {
-        text.replace("\r\n", "\n")
-    } else {
-        text.to_owned()
-    };
-    let shown = if path == Path::new(STDIN) {
-        "<stdin>".into()
-    } else {
-        path.to_string_lossy()
-    };
+    let before = if crlf { text.replace("\r\n", "\n") } else { text.to_owned() };
+    let shown = if path == Path::new(STDIN) { "<stdin>".into() } else { path.to_string_lossy() };
     let id = sources.add(shown, text);
     let after = pipeline::format(sources, id, found).unwrap_or_else(|| before.clone());
-    Formatted {
-        path,
-        before,
-        after,
-        crlf,
-    }
+    Formatted { path, before, after, crlf }
 }
 
 fn write(session: &Session, files: &[Formatted], different: &[&Formatted]) -> Result<(), Failure> {
-    if let [
-        Formatted {
-            path,
-            before,
-            after,
-            crlf,
-        },
-    ] = files
-    {
+    if let [Formatted { path, before, after, crlf }] = files {
         if path == Path::new(STDIN) {
             let _ = before;
             return session.output.result(&with_line_ends(after, *crlf));
@@ -186,14 +132,9 @@ fn write(session: &Session, files: &[Formatted], different: &[&Formatted]) -> Re
     }
     for file in different {
         // The file that a link leads to is written, not the link.
-        let path = file
-            .path
-            .canonicalize()
-            .map_err(|error| Failure::file("read", &file.path, &error))?;
+        let path = file.path.canonicalize().map_err(|error| Failure::file("read", &file.path, &error))?;
         stage(&path, &with_line_ends(&file.after, file.crlf))?.commit()?;
-        session
-            .output
-            .success(&format!("{BOLD}formatted{PLAIN} {}\n", file.path.display()))?;
+        session.output.success(&format!("{BOLD}formatted{PLAIN} {}\n", file.path.display()))?;
     }
     tell_canonical(session, files.len() - different.len(), different)
 }
@@ -202,18 +143,11 @@ fn tell_canonical(session: &Session, same: usize, different: &[&Formatted]) -> R
     if !different.is_empty() || same == 0 {
         return Ok(());
     }
-    session.output.success(&format!(
-        "{} in canonical form\n",
-        plural(same, "file is", "files are")
-    ))
+    session.output.success(&format!("{} in canonical form\n", plural(same, "file is", "files are")))
 }
 
 fn with_line_ends(text: &str, crlf: bool) -> String {
-    if crlf {
-        text.replace('\n', "\r\n")
-    } else {
-        text.to_owned()
-    }
+    if crlf { text.replace('\n', "\r\n") } else { text.to_owned() }
 }
 
 /// A unified diff.
@@ -231,10 +165,7 @@ fn difference(file: &Formatted) -> String {
             };
             let end = if style.is_empty() { "" } else { PLAIN };
             let line = change.value();
-            text.push_str(&format!(
-                "{style}{sign}{}{end}\n",
-                line.strip_suffix('\n').unwrap_or(line)
-            ));
+            text.push_str(&format!("{style}{sign}{}{end}\n", line.strip_suffix('\n').unwrap_or(line)));
             if !line.ends_with('\n') {
                 text.push_str("\\ No newline at end of file\n");
             }
@@ -249,16 +180,8 @@ mod tests {
 
     #[test]
     fn differences_read_as_patches() {
-        let file = Formatted {
-            path: "a.mesh".into(),
-            before: "a\nb".into(),
-            after: "a\nc\n".into(),
-            crlf: false,
-        };
+        let file = Formatted { path: "a.mesh".into(), before: "a\nb".into(), after: "a\nc\n".into(), crlf: false };
         let plain = anstream::adapter::strip_str(&difference(&file)).to_string();
-        assert_eq!(
-            plain,
-            "--- a.mesh\n+++ a.mesh\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"
-        );
+        assert_eq!(plain, "--- a.mesh\n+++ a.mesh\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n");
     }
 }

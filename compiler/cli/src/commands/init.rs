@@ -57,11 +57,7 @@ pub(crate) fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
         };
         session.output.tell(&report.text(session.format));
     }
-    if drafted
-        .findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error)
-    {
+    if drafted.findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Failure::Reported);
     }
     if drafted.objects == (0, 0) {
@@ -69,30 +65,17 @@ pub(crate) fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
         return Err(Failure::Refused(text.to_owned()));
     }
     write(&folder, &drafted)?;
-    session
-        .output
-        .success(&told(session, &manifests, &drafted, &paths))?;
+    session.output.success(&told(session, &manifests, &drafted, &paths))?;
     // A draft compiles; what it leaves open shows as warnings, and the first look at these is now.
-    let outcome = pipeline::compile(
-        &folder,
-        &Selection {
-            environments: Vec::new(),
-            state: None,
-        },
-        Goal::Check,
-    )?;
-    let report = Report {
-        paths,
-        ..Report::new(session, &outcome)
-    };
+    let outcome = pipeline::compile(&folder, &Selection { environments: Vec::new(), state: None }, Goal::Check)?;
+    let report = Report { paths, ..Report::new(session, &outcome) };
     session.output.tell(&report.text(session.format));
     Ok(())
 }
 
 /// A second mesh beside the first would make neither of them valid.
 fn refuse_project(folder: &Path, shown: &Path) -> Result<(), Failure> {
-    let files =
-        mesh_files_below(folder).map_err(|(path, error)| Failure::file("read", &path, &error))?;
+    let files = mesh_files_below(folder).map_err(|(path, error)| Failure::file("read", &path, &error))?;
     let Some(first) = files.first() else {
         return Ok(());
     };
@@ -117,12 +100,8 @@ fn manifests(folder: &Path, named: &[PathBuf]) -> Result<Vec<(String, String)>, 
         let before = files.len();
         for entry in std::fs::read_dir(&real).map_err(failed)? {
             let file = entry.map_err(failed)?.path();
-            let yaml = file
-                .extension()
-                .is_some_and(|ending| ending == "yaml" || ending == "yml");
-            let hidden = file
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            let yaml = file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+            let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
             if yaml && !hidden && file.is_file() {
                 files.push(file);
             }
@@ -139,8 +118,7 @@ fn manifests(folder: &Path, named: &[PathBuf]) -> Result<Vec<(String, String)>, 
     let text = |file: &PathBuf| {
         let bytes = std::fs::read(file).map_err(|error| Failure::file("read", file, &error))?;
         let text = String::from_utf8(bytes);
-        let text =
-            text.map_err(|_| Failure::Refused(format!("`{}` is not UTF-8 text", file.display())))?;
+        let text = text.map_err(|_| Failure::Refused(format!("`{}` is not UTF-8 text", file.display())))?;
         Ok((relative(folder, file)?, text))
     };
     files.iter().map(text).collect()
@@ -148,11 +126,7 @@ fn manifests(folder: &Path, named: &[PathBuf]) -> Result<Vec<(String, String)>, 
 
 /// `file` as seen from `folder`, both without links.
 fn relative(folder: &Path, file: &Path) -> Result<String, Failure> {
-    let shared = folder
-        .components()
-        .zip(file.components())
-        .take_while(|(one, other)| one == other)
-        .count();
+    let shared = folder.components().zip(file.components()).take_while(|(one, other)| one == other).count();
     let up = folder.components().skip(shared).map(|_| Some(".."));
     let down = file.components().skip(shared).map(|part| match part {
         Component::Normal(part) => part.to_str(),
@@ -160,10 +134,7 @@ fn relative(folder: &Path, file: &Path) -> Result<String, Failure> {
     });
     let parts: Option<Vec<&str>> = up.chain(down).collect();
     let parts = parts.ok_or_else(|| {
-        Failure::Refused(format!(
-            "`{}` cannot be named in a project: copy it into its folder",
-            file.display()
-        ))
+        Failure::Refused(format!("`{}` cannot be named in a project: copy it into its folder", file.display()))
     })?;
     Ok(parts.join("/"))
 }
@@ -174,27 +145,17 @@ fn write(folder: &Path, drafted: &Drafted) -> Result<(), Failure> {
     for (path, text) in &drafted.draft.files {
         let full = folder.join(path);
         if std::fs::symlink_metadata(&full).is_ok() {
-            return Err(Failure::Refused(format!(
-                "nothing was written: there is a `{}` already",
-                full.display()
-            )));
+            return Err(Failure::Refused(format!("nothing was written: there is a `{}` already", full.display())));
         }
         let parent = full.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent).map_err(|error| Failure::file("create", parent, &error))?;
         staged.push(stage(&full, text)?);
     }
-    staged
-        .into_iter()
-        .try_for_each(crate::replace::Staged::create)
+    staged.into_iter().try_for_each(crate::replace::Staged::create)
 }
 
 /// What was found, what was guessed, what to do next.
-fn told(
-    session: &Session,
-    manifests: &[(String, String)],
-    drafted: &Drafted,
-    paths: &Paths,
-) -> String {
+fn told(session: &Session, manifests: &[(String, String)], drafted: &Drafted, paths: &Paths) -> String {
     let (workloads, services) = drafted.objects;
     let mut text = format!(
         "{BOLD}found{PLAIN} {} and {} in {}\n",
@@ -205,14 +166,7 @@ fn told(
     for path in drafted.draft.files.keys() {
         text.push_str(&format!("{GREEN}wrote{PLAIN} {}\n", paths.show(path)));
     }
-    let count = |mark: &str| {
-        drafted
-            .draft
-            .files
-            .values()
-            .map(|file| file.matches(mark).count())
-            .sum::<usize>()
-    };
+    let count = |mark: &str| drafted.draft.files.values().map(|file| file.matches(mark).count()).sum::<usize>();
     if !drafted.draft.notes.is_empty() {
         text.push('\n');
     }
@@ -220,22 +174,14 @@ fn told(
         text.push_str(&format!("- {note}\n"));
     }
     let folder = session.folder.display().to_string();
-    let meshc = if folder == "." {
-        "meshc".to_owned()
-    } else {
-        format!("meshc -C {folder}")
-    };
+    let meshc = if folder == "." { "meshc".to_owned() } else { format!("meshc -C {folder}") };
     text.push_str(&format!(
         "\n{BOLD}next{PLAIN}\n\
          1. Read the files: {} marked `# guess`, {} `# ?`\n\
          2. {meshc} check\n\
          3. {meshc} render --out DIR\n",
         plural(count("# guess"), "line is", "lines are"),
-        plural(
-            count("# ?"),
-            "question stands behind",
-            "questions stand behind"
-        ),
+        plural(count("# ?"), "question stands behind", "questions stand behind"),
     ));
     text
 }
@@ -247,17 +193,8 @@ mod tests {
     #[test]
     fn manifests_are_named_from_the_project() {
         let from = |folder: &str, file: &str| relative(Path::new(folder), Path::new(file)).unwrap();
-        assert_eq!(
-            from("/home/me/shop", "/home/me/shop/k8s/a.yaml"),
-            "k8s/a.yaml"
-        );
-        assert_eq!(
-            from("/home/me/shop", "/home/me/data/a.yaml"),
-            "../data/a.yaml"
-        );
-        assert_eq!(
-            from("/home/me/shop/mesh", "/home/me/a.yaml"),
-            "../../a.yaml"
-        );
+        assert_eq!(from("/home/me/shop", "/home/me/shop/k8s/a.yaml"), "k8s/a.yaml");
+        assert_eq!(from("/home/me/shop", "/home/me/data/a.yaml"), "../data/a.yaml");
+        assert_eq!(from("/home/me/shop/mesh", "/home/me/a.yaml"), "../../a.yaml");
     }
 }

@@ -34,15 +34,11 @@ pub(crate) fn run(session: &Session, args: &ManArgs) -> Result<(), Failure> {
         stage(&folder.join(name), &page(command)?)?.commit()?;
         written += 1;
     }
-    session
-        .output
-        .success(&format!("{written} pages in {}\n", folder.display()))
+    session.output.success(&format!("{written} pages in {}\n", folder.display()))
 }
 
 fn page(command: clap::Command) -> Result<String, Failure> {
     let mut text = Vec::new();
-    Man::new(command)
-        .render(&mut text)
-        .map_err(|error| Failure::File(format!("cannot make the page: {error}")))?;
+    Man::new(command).render(&mut text).map_err(|error| Failure::File(format!("cannot make the page: {error}")))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -63,12 +63,7 @@ fn documents(bundle: &Bundle) -> String {
     text
 }
 
-fn write(
-    session: &Session,
-    outcome: &Outcome,
-    folder: &Path,
-    renderings: &[Rendering],
-) -> Result<(), Failure> {
+fn write(session: &Session, outcome: &Outcome, folder: &Path, renderings: &[Rendering]) -> Result<(), Failure> {
     if let Some((name, one, other)) = pipeline::shared_folder(renderings) {
         return Err(Failure::Refused(format!(
             "nothing was written: the environments `{one}` and `{other}` both go to the folder `{name}`; \
@@ -90,24 +85,12 @@ fn write(
 fn summary(outcome: &Outcome, folder: &Path, updates: &[Update<'_>]) -> String {
     let name = outcome.mesh.as_deref().unwrap_or("the mesh");
     let mut text = format!("{BOLD}{name}{PLAIN} in {}\n", folder.display());
-    let width = outcome
-        .environments
-        .iter()
-        .map(|name| name.len())
-        .max()
-        .unwrap_or(0);
+    let width = outcome.environments.iter().map(|name| name.len()).max().unwrap_or(0);
     for (rendering, update) in outcome.renderings.iter().zip(updates) {
         let steps = &update.steps;
-        let counts = [
-            (steps.write.len(), "written"),
-            (steps.unchanged, "unchanged"),
-            (steps.delete.len(), "removed"),
-        ];
-        let counts: Vec<String> = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
+        let counts = [(steps.write.len(), "written"), (steps.unchanged, "unchanged"), (steps.delete.len(), "removed")];
+        let counts: Vec<String> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
         text.push_str(&format!(
             "  {:width$}  {}, {}: {}\n",
             rendering.environment,
@@ -144,11 +127,7 @@ fn releases(renderings: &[Rendering]) -> String {
         }
         for (described, environments) in &shares {
             let everywhere = environments.len() == renderings.len();
-            let place = if everywhere {
-                String::new()
-            } else {
-                format!(" in {}", environments.join(", "))
-            };
+            let place = if everywhere { String::new() } else { format!(" in {}", environments.join(", ")) };
             text.push_str(&format!("  {}{place}: {described}\n", name.1));
         }
     }
@@ -160,18 +139,11 @@ fn releases(renderings: &[Rendering]) -> String {
 }
 
 fn find<'r>(rendering: &'r Rendering, (namespace, service): (&str, &str)) -> Option<&'r Release> {
-    rendering
-        .releases
-        .iter()
-        .find(|release| release.namespace == namespace && release.service == service)
+    rendering.releases.iter().find(|release| release.namespace == namespace && release.service == service)
 }
 
 fn describe(release: &Release) -> String {
-    let source = if release.recorded {
-        ""
-    } else {
-        " (no recorded state)"
-    };
+    let source = if release.recorded { "" } else { " (no recorded state)" };
     format!("{}{source}", release.shares)
 }
 
@@ -204,36 +176,22 @@ struct ReleaseDocument<'a> {
 
 impl<'a> ReleaseDocument<'a> {
     fn of(release: &'a Release) -> Self {
-        let Release {
-            namespace,
-            service,
-            shares,
-            recorded,
-        } = release;
-        Self {
-            namespace,
-            service,
-            shares,
-            recorded: *recorded,
-        }
+        let Release { namespace, service, shares, recorded } = release;
+        Self { namespace, service, shares, recorded: *recorded }
     }
 }
 
 /// What was written, as `docs/formats.md` describes it.
 fn json(outcome: &Outcome, folder: &Path, updates: &[Update<'_>]) -> String {
-    let environments = outcome
-        .renderings
-        .iter()
-        .zip(updates)
-        .map(|(rendering, update)| EnvironmentDocument {
-            name: &rendering.environment,
-            resources: rendering.bundle.resources,
-            files: rendering.bundle.files.len(),
-            written: &update.steps.write,
-            unchanged: update.steps.unchanged,
-            removed: &update.steps.delete,
-            releases: rendering.releases.iter().map(ReleaseDocument::of).collect(),
-        });
+    let environments = outcome.renderings.iter().zip(updates).map(|(rendering, update)| EnvironmentDocument {
+        name: &rendering.environment,
+        resources: rendering.bundle.resources,
+        files: rendering.bundle.files.len(),
+        written: &update.steps.write,
+        unchanged: update.steps.unchanged,
+        removed: &update.steps.delete,
+        releases: rendering.releases.iter().map(ReleaseDocument::of).collect(),
+    });
     to_text(&Document {
         schema: SCHEMA,
         mesh: outcome.mesh.as_deref(),

@@ -1,8 +1,7 @@
 //! Findings for people: the source with carets, both ends of a conflict, what explains it, what to do.
 
 use annotate_snippets::{
-    Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet,
-    normalize_untrusted_str,
+    Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet, normalize_untrusted_str,
 };
 use meshc_core::diagnostic::{Diagnostic, Label, Severity, Suggestion};
 use meshc_core::source::{FileId, Span};
@@ -45,11 +44,7 @@ fn summary(report: &Report<'_>) -> String {
         }
     }
     // The first code that is worth a page: the worst one.
-    if let Some(worst) = report
-        .findings
-        .iter()
-        .min_by_key(|finding| finding.severity)
-    {
+    if let Some(worst) = report.findings.iter().min_by_key(|finding| finding.severity) {
         text.push_str(&format!("; `meshc explain {}` tells more", worst.code));
     }
     text.push('\n');
@@ -63,9 +58,7 @@ fn groups<'r>(report: &Report<'r>, finding: &'r Diagnostic) -> Vec<Group<'r>> {
         Severity::Warning => Level::WARNING,
         Severity::Note => Level::NOTE,
     };
-    let title = level
-        .primary_title(finding.message.as_str())
-        .id(finding.code.name());
+    let title = level.primary_title(finding.message.as_str()).id(finding.code.name());
     let mut group = Group::with_title(title);
     let primary = finding.primary.span.file;
     let mut files = vec![primary];
@@ -79,10 +72,7 @@ fn groups<'r>(report: &Report<'r>, finding: &'r Diagnostic) -> Vec<Group<'r>> {
         if file == primary {
             marks.push((&finding.primary, AnnotationKind::Primary));
         }
-        let related = finding
-            .related
-            .iter()
-            .filter(|label| label.span.file == file);
+        let related = finding.related.iter().filter(|label| label.span.file == file);
         marks.extend(related.map(|label| (label, AnnotationKind::Context)));
         group = with_source(group, report, file, &marks);
     }
@@ -97,12 +87,7 @@ fn groups<'r>(report: &Report<'r>, finding: &'r Diagnostic) -> Vec<Group<'r>> {
         group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
     }
     let mut groups = vec![group];
-    groups.extend(
-        finding
-            .suggestion
-            .as_ref()
-            .map(|suggestion| patches(report, suggestion)),
-    );
+    groups.extend(finding.suggestion.as_ref().map(|suggestion| patches(report, suggestion)));
     groups
 }
 
@@ -118,9 +103,7 @@ fn with_source<'r>(
         return group.element(Origin::path(path));
     }
     let window = Window::around(report, file, marks.iter().map(|(label, _)| label.span));
-    let mut snippet = Snippet::source(window.text)
-        .path(path)
-        .line_start(window.line);
+    let mut snippet = Snippet::source(window.text).path(path).line_start(window.line);
     for (label, kind) in marks {
         let annotation: Annotation<'r> = kind.span(window.range(label.span));
         snippet = snippet.annotation(match label.text.as_str() {
@@ -133,26 +116,15 @@ fn with_source<'r>(
 
 /// What to write instead, as lines that go and lines that come.
 fn patches<'r>(report: &Report<'r>, suggestion: &'r Suggestion) -> Group<'r> {
-    let mut group =
-        Group::with_title(Level::HELP.secondary_title(normalize_untrusted_str(&suggestion.text)));
+    let mut group = Group::with_title(Level::HELP.secondary_title(normalize_untrusted_str(&suggestion.text)));
     let mut files: Vec<FileId> = suggestion.edits.iter().map(|(span, _)| span.file).collect();
     files.dedup();
     for file in files {
-        let edits = || {
-            suggestion
-                .edits
-                .iter()
-                .filter(|(span, _)| span.file == file)
-        };
+        let edits = || suggestion.edits.iter().filter(|(span, _)| span.file == file);
         let window = Window::around(report, file, edits().map(|(span, _)| *span));
         let path = report.paths.show(&report.sources.file(file).path);
         let patches = edits().map(|(span, text)| Patch::new(window.range(*span), text.as_str()));
-        group = group.element(
-            Snippet::source(window.text)
-                .path(path)
-                .line_start(window.line)
-                .patches(patches),
-        );
+        group = group.element(Snippet::source(window.text).path(path).line_start(window.line).patches(patches));
     }
     group
 }
@@ -179,29 +151,15 @@ impl<'s> Window<'s> {
         // The end of a text is behind its last line break: the last line is what there is to show.
         let end_of_text = whole.trim_end_matches('\n').len();
         let first = first.min(end_of_text);
-        let start = whole
-            .get(..first)
-            .and_then(|before| before.rfind('\n'))
-            .map_or(0, |at| at + 1);
+        let start = whole.get(..first).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
         let last = last.clamp(first, whole.len());
-        let end = whole
-            .get(last..)
-            .and_then(|behind| behind.find('\n'))
-            .map_or(whole.len(), |at| last + at);
+        let end = whole.get(last..).and_then(|behind| behind.find('\n')).map_or(whole.len(), |at| last + at);
         let (line, _) = source.line_column(u32::try_from(start).unwrap_or(u32::MAX));
-        Self {
-            text: whole.get(start..end).unwrap_or(""),
-            line: line as usize,
-            start,
-        }
+        Self { text: whole.get(start..end).unwrap_or(""), line: line as usize, start }
     }
 
     fn range(&self, span: Span) -> std::ops::Range<usize> {
-        let inside = |offset: u32| {
-            (offset as usize)
-                .saturating_sub(self.start)
-                .min(self.text.len())
-        };
+        let inside = |offset: u32| (offset as usize).saturating_sub(self.start).min(self.text.len());
         inside(span.start)..inside(span.end)
     }
 }

@@ -74,11 +74,7 @@ pub(crate) fn text(report: &Report<'_>) -> String {
         errors: report.count(Severity::Error),
         warnings: report.count(Severity::Warning),
         notes: report.count(Severity::Note),
-        diagnostics: report
-            .findings
-            .iter()
-            .map(|finding| one(report, finding))
-            .collect(),
+        diagnostics: report.findings.iter().map(|finding| one(report, finding)).collect(),
     })
 }
 
@@ -91,10 +87,7 @@ pub(crate) fn to_text(document: &impl Serialize) -> String {
 }
 
 fn one<'a>(report: &Report<'a>, finding: &'a Diagnostic) -> Finding<'a> {
-    let edit = |(span, text): &'a (Span, String)| Edit {
-        place: place(report, *span),
-        replacement: text,
-    };
+    let edit = |(span, text): &'a (Span, String)| Edit { place: place(report, *span), replacement: text };
     let related = |label: &'a Label| Related {
         place: place(report, label.span),
         label: Some(label.text.as_str()).filter(|text| !text.is_empty()),
@@ -108,18 +101,11 @@ fn one<'a>(report: &Report<'a>, finding: &'a Diagnostic) -> Finding<'a> {
         related: finding.related.iter().map(related).collect(),
         notes: &finding.notes,
         help: finding.help.as_deref(),
-        suggestion: finding
-            .suggestion
-            .as_ref()
-            .map(|suggestion| SuggestionDocument {
-                text: &suggestion.text,
-                edits: suggestion.edits.iter().map(edit).collect(),
-            }),
-        environments: if finding.environments.is_empty() {
-            report.environments
-        } else {
-            &finding.environments
-        },
+        suggestion: finding.suggestion.as_ref().map(|suggestion| SuggestionDocument {
+            text: &suggestion.text,
+            edits: suggestion.edits.iter().map(edit).collect(),
+        }),
+        environments: if finding.environments.is_empty() { report.environments } else { &finding.environments },
     }
 }
 
@@ -127,11 +113,5 @@ fn place(report: &Report<'_>, span: Span) -> Place {
     let file = report.sources.file(span.file);
     let (line, column) = file.line_column(span.start);
     let (end_line, end_column) = file.line_column(span.end);
-    Place {
-        file: report.paths.show(&file.path),
-        line,
-        column,
-        end_line,
-        end_column,
-    }
+    Place { file: report.paths.show(&file.path), line, column, end_line, end_column }
 }

@@ -22,11 +22,8 @@ pub(crate) fn text(report: &Report<'_>) -> String {
     rules.sort();
     rules.dedup();
     let mut seen = BTreeMap::new();
-    let results: Vec<Value> = report
-        .findings
-        .iter()
-        .map(|finding| result(report, finding, &rules, &mut seen))
-        .collect();
+    let results: Vec<Value> =
+        report.findings.iter().map(|finding| result(report, finding, &rules, &mut seen)).collect();
     to_text(&json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -51,12 +48,7 @@ fn rule(code: Code) -> Value {
     })
 }
 
-fn result(
-    report: &Report<'_>,
-    finding: &Diagnostic,
-    rules: &[Code],
-    seen: &mut BTreeMap<String, u32>,
-) -> Value {
+fn result(report: &Report<'_>, finding: &Diagnostic, rules: &[Code], seen: &mut BTreeMap<String, u32>) -> Value {
     let mut value = json!({
         "ruleId": finding.code.name(),
         "ruleIndex": rules.binary_search(&finding.code).unwrap_or_default(),
@@ -68,26 +60,16 @@ fn result(
     });
     if let Some(fields) = value.as_object_mut() {
         if !finding.related.is_empty() {
-            let related = finding
-                .related
-                .iter()
-                .enumerate()
-                .map(|(id, label)| location(report, label, Some(id)));
+            let related = finding.related.iter().enumerate().map(|(id, label)| location(report, label, Some(id)));
             fields.insert("relatedLocations".to_owned(), related.collect());
         }
         if let Some(suggestion) = &finding.suggestion {
             fields.insert("fixes".to_owned(), json!([fix(report, suggestion)]));
         }
-        let environments = if finding.environments.is_empty() {
-            report.environments
-        } else {
-            &finding.environments[..]
-        };
+        let environments =
+            if finding.environments.is_empty() { report.environments } else { &finding.environments[..] };
         if !environments.is_empty() {
-            fields.insert(
-                "properties".to_owned(),
-                json!({ "environments": environments }),
-            );
+            fields.insert("properties".to_owned(), json!({ "environments": environments }));
         }
     }
     value
@@ -157,18 +139,11 @@ fn fix(report: &Report<'_>, suggestion: &Suggestion) -> Value {
 /// A file as a URI reference (RFC 3986). A page of the standard library is no file, and gets a scheme of its own.
 fn uri(report: &Report<'_>, file: FileId) -> String {
     let path = &report.sources.file(file).path;
-    if let Some(page) = path
-        .strip_prefix('<')
-        .and_then(|path| path.strip_suffix('>'))
-    {
+    if let Some(page) = path.strip_prefix('<').and_then(|path| path.strip_suffix('>')) {
         return format!("meshc:{}", encoded(page));
     }
     let shown = encoded(&report.paths.show(path));
-    if shown.starts_with('/') {
-        format!("file://{shown}")
-    } else {
-        shown
-    }
+    if shown.starts_with('/') { format!("file://{shown}") } else { shown }
 }
 
 /// Everything but unreserved characters and `/` as `%XX`.
@@ -186,37 +161,21 @@ fn encoded(path: &str) -> String {
 
 /// The same for the same finding, wherever in its file it moves: made of the code, the file within the project, the
 /// marked lines and the message, and counted where all of these are equal.
-fn fingerprint(
-    report: &Report<'_>,
-    finding: &Diagnostic,
-    seen: &mut BTreeMap<String, u32>,
-) -> String {
+fn fingerprint(report: &Report<'_>, finding: &Diagnostic, seen: &mut BTreeMap<String, u32>) -> String {
     let file = report.sources.file(finding.primary.span.file);
     let line = marked_line(&file.text, finding.primary.span).trim();
-    let whole = format!(
-        "{}\n{}\n{line}\n{}",
-        finding.code, file.path, finding.message
-    );
+    let whole = format!("{}\n{}\n{line}\n{}", finding.code, file.path, finding.message);
     let digest = digest(whole.as_bytes());
     let digest = digest.rsplit(':').next().unwrap_or_default();
     let short = digest.get(..32).unwrap_or(digest).to_owned();
-    let count = seen
-        .entry(short.clone())
-        .and_modify(|count| *count += 1)
-        .or_insert(1);
+    let count = seen.entry(short.clone()).and_modify(|count| *count += 1).or_insert(1);
     format!("{short}:{count}")
 }
 
 fn marked_line(text: &str, span: Span) -> &str {
     let at = (span.start as usize).min(text.len());
-    let start = text
-        .get(..at)
-        .and_then(|before| before.rfind('\n'))
-        .map_or(0, |found| found + 1);
-    let end = text
-        .get(at..)
-        .and_then(|behind| behind.find('\n'))
-        .map_or(text.len(), |found| at + found);
+    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |found| found + 1);
+    let end = text.get(at..).and_then(|behind| behind.find('\n')).map_or(text.len(), |found| at + found);
     text.get(start..end).unwrap_or("")
 }
 
