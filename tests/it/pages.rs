@@ -18,7 +18,9 @@ pub(super) fn project(section: &str) -> Result<Texts, String> {
         let path = match (fence.file, fence.language) {
             (Some(file), _) => file,
             (None, "mesh") if !texts.0.contains_key("shop.mesh") => "shop.mesh",
-            (None, language) => return Err(format!("the fence `{language}` on line {} names no file", fence.line)),
+            (None, language) => {
+                return Err(format!("the fence `{language}` on line {} names no file", fence.line));
+            }
         };
         if texts.0.insert(path.to_owned(), fence.text.to_owned()).is_some() {
             return Err(format!("`{path}` stands there twice"));
@@ -118,13 +120,18 @@ fn every_suggestion_removes_its_diagnostic() {
     let mut tried = 0;
     let mut problems = Vec::new();
     for &code in Code::ALL {
-        let Ok(texts) = example(code, "Wrong") else { continue };
+        let Ok(texts) = example(code, "Wrong") else {
+            continue;
+        };
         let compiled = texts.compile();
         for diagnostic in &compiled.found {
-            let Some(suggestion) = &diagnostic.suggestion else { continue };
+            let Some(suggestion) = &diagnostic.suggestion else {
+                continue;
+            };
             tried += 1;
             let after = repaired(&texts, &compiled, &suggestion.edits).compile();
-            let stays = |d: &&meshc_core::diagnostic::Diagnostic| d.code == diagnostic.code && d.message == diagnostic.message;
+            let stays =
+                |d: &&meshc_core::diagnostic::Diagnostic| d.code == diagnostic.code && d.message == diagnostic.message;
             let new = after.found.iter().filter(|d| !compiled.found.iter().any(|old| old.message == d.message));
             if after.found.iter().any(|d| stays(&d)) {
                 problems.push(format!("{code}: `{}` leaves {}", suggestion.text, compiled.line(diagnostic)));

@@ -1,1 +1,4 @@
-//! Support for the tests.
+//! Support for the tests and the benchmark.
+
+pub mod dice;
+pub mod generate;

@@ -1,3 +1,30 @@
-//! The `meshc` program.
+//! The `meshc` command: reads a project from the disk, hands it to the core, and shows or writes what comes back.
+//!
+//! Everything that decides something about a mesh is in the core. Here are the disk ([`disk`], [`folder`]), the
+//! terminal ([`output`], [`report`]) and one file for each command ([`commands`]).
 
-fn main() {}
+mod args;
+mod commands;
+mod disk;
+mod failure;
+mod folder;
+mod output;
+mod paths;
+mod pipeline;
+mod replace;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match args::Cli::try_parse() {
+        Ok(cli) => commands::run(cli),
+        Err(error) => {
+            // Help and usage errors; a closed pipe changes nothing about either.
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE))
+        }
+    }
+}

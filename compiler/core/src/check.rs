@@ -7,6 +7,7 @@ mod access;
 pub mod environment;
 mod exposure;
 mod graph;
+mod raw;
 mod release;
 mod rpc;
 mod shape;
@@ -27,7 +28,7 @@ use crate::lower::declaration::{Declarations, NamespaceDecl, ServiceDecl};
 use crate::lower::scope::stated_twice;
 use crate::lower::setting::{CallerKey, Field};
 use crate::model::traffic::Traffic;
-use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, RawResource, Service};
+use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, Service};
 use crate::project::Project;
 use crate::resolve::layers::{Draft, Origin};
 use crate::resolve::names::{Member, Names};
@@ -180,8 +181,14 @@ fn declares_host(declarations: &Declarations, host: &Text) -> bool {
         .any(|change| change.value.is_some() && matches!(&change.key.field, Field::Expose(known, _) if known == host))
 }
 
+/// The line that states the mode of a namespace's services, where these state none.
+pub(crate) fn default_mtls(base: &Base<'_>, environment: &Environment<'_>, namespace: &Text) -> Option<Span> {
+    let scopes = scopes(&base.project.declarations, &base.names, environment, &mut Diagnostics::default());
+    scopes.get(namespace).and_then(|scope| scope.mtls.1)
+}
+
 /// The mesh's inventory with the environment's own laid over it, by the sources' names for namespaces.
-fn inventory<'p>(
+pub(crate) fn inventory<'p>(
     project: &'p Project,
     names: &Names,
     environment: &Environment<'_>,
@@ -338,8 +345,14 @@ fn parties<'c>(
     for (key, index) in callers {
         let Some(base_decl) = base.project.declarations.callers.get(index) else { continue };
         let overrides = environment.callers.get(key).map_or(&[][..], Vec::as_slice);
-        let workloads = by_name.get(&(&key.0, &key.1)).cloned().unwrap_or_default();
         let stated = overrides.iter().find_map(|decl| decl.account.as_ref()).or(base_decl.account.as_ref());
+        let mut workloads = by_name.get(&(&key.0, &key.1)).cloned().unwrap_or_default();
+        if let (true, Some(stated)) = (workloads.is_empty(), stated) {
+            // A caller may have another name than its workload: its account says which one it is.
+            let (namespace, name) = &stated.value;
+            let namespace = namespace.as_ref().unwrap_or(&key.0);
+            workloads = cluster.index.under_account(namespace, name).to_vec();
+        }
         let no_sidecar = overrides.iter().find_map(|decl| decl.no_sidecar).or(base_decl.no_sidecar);
         let accounts = match stated {
             Some(stated) => {
@@ -449,7 +462,7 @@ impl Resolve<'_, '_> {
             rate_limits: traffic::limits(&shape.stated.behaviour),
             replicas: shape.replicas,
             owner: shape.stated.owner.or(scope.and_then(|scope| scope.owner)).cloned(),
-            raw: raw(self.base.project, shape.stated.raw, out),
+            raw: raw::resources(self.base.project, shape.stated.raw, &self.environment.rendered(&shape.namespace), out),
         };
         (service, traffic, unknown, found)
     }
@@ -463,23 +476,6 @@ fn report_fault(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut Diagno
                 .help("restore the file from the deploy repository's history; nothing is rendered from a guess"),
         );
     }
-}
-
-/// The resources of `raw` files.
-fn raw<'f>(
-    project: &Project,
-    files: impl IntoIterator<Item = &'f Spanned<Text>>,
-    out: &mut Diagnostics,
-) -> Vec<RawResource> {
-    let mut list = Vec::new();
-    for written in files {
-        let Some(id) = project.raw.get(&written.span) else { continue };
-        match crate::project::raw::objects(&project.sources, *id) {
-            Ok(objects) => list.extend(objects.into_iter().map(|value| RawResource { span: written.span, value })),
-            Err(diagnostic) => out.add(diagnostic),
-        }
-    }
-    list
 }
 
 #[expect(clippy::too_many_arguments, reason = "the last step of a check takes what all others made")]
@@ -507,14 +503,16 @@ fn assemble(
             mtls: scope.mtls.0,
             injection: scope.injection.clone(),
             services: by_namespace.remove(name).unwrap_or_default(),
-            raw: raw(base.project, scope.raw.iter().copied(), out),
+            raw: raw::resources(base.project, scope.raw.iter().copied(), &environment.rendered(name), out),
         })
         .collect();
-    Some(Mesh {
+    let mesh = Mesh {
         environment: environment.name.clone(),
         target: environment.target.clone()?,
         authorization: authorization?,
         namespaces,
         gateways: gateways.into_iter().map(|gateway| gateway.gateway).collect(),
-    })
+    };
+    raw::check(&mesh, out);
+    Some(mesh)
 }

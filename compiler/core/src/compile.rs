@@ -1,5 +1,7 @@
 //! The pipeline, readable from top to bottom: a loaded project, its environments, and what each is rendered to.
 
+use std::collections::HashSet;
+
 use crate::bundle::Bundle;
 use crate::bundle::assemble::Assembly;
 use crate::check::{self, Base, environment::Facts};
@@ -117,19 +119,17 @@ impl<'p> Compilation<'p> {
     pub fn versioned(&self) -> Vec<(Text, Text)> {
         let declarations = &self.base.project.declarations;
         let overrides = declarations.environments.iter().flat_map(|environment| &environment.services);
-        let overridden = |name: &Text| {
-            let states = |decl: &&crate::lower::declaration::ServiceDecl| {
-                decl.name.value == *name && decl.layer.changes.iter().any(|change| change.key.field == Field::Version)
-            };
-            overrides.clone().any(|decl| states(&decl))
-        };
+        let overridden: HashSet<&Text> = overrides
+            .filter(|decl| decl.layer.changes.iter().any(|change| change.key.field == Field::Version))
+            .map(|decl| &decl.name.value)
+            .collect();
         self.base
             .services
             .iter()
             .filter_map(|(namespace, index)| {
                 let name = &declarations.services.get(*index)?.name.value;
                 let stated = self.base.drafts.get(*index)?.find(&Field::Version).is_some();
-                (stated || overridden(name)).then(|| (namespace.clone(), name.clone()))
+                (stated || overridden.contains(name)).then(|| (namespace.clone(), name.clone()))
             })
             .collect()
     }

@@ -4,6 +4,7 @@
 use crate::check::{self, environment::Environment};
 use crate::compile::Compilation;
 use crate::diagnostic::Diagnostics;
+use crate::inventory::Workload;
 use crate::lower::declaration::{PresetDecl, ServiceDecl};
 use crate::lower::setting::{CallerKey, Change, Field, Layer};
 use crate::model::{Mesh, Service};
@@ -107,7 +108,19 @@ pub fn explain(
         })
         .collect();
     if let Some(service) = built {
-        list.extend(derived(service, &subject, setting, &list));
+        let inventory = check::inventory(base.project, &base.names, &merged, &mut Diagnostics::default());
+        let mtls = check::default_mtls(base, &merged, &namespace);
+        let from = Sources {
+            service: inventory.services.get(&(namespace.clone(), name.clone())).map(|kube| kube.span),
+            workload: inventory.workloads.values().find(|workload| {
+                workload.namespace == namespace
+                    && service.selector.iter().all(|(key, value)| workload.labels.get(key) == Some(value))
+            }),
+            mtls,
+            state: format!("state `state/{environment}/{namespace}/{name}.json`"),
+            recorded: state.services.contains_key(&(namespace.clone(), name.clone())),
+        };
+        list.extend(derived(service, &from, &subject, setting, &list));
     }
     if list.is_empty() {
         let setting = setting.unwrap_or_default();
@@ -178,8 +191,9 @@ fn same(entry: &Field, field: &Field, namespace: &Text) -> bool {
 /// A statement on one line, without the comment behind it.
 fn one_line(compilation: &Compilation<'_>, span: Span) -> String {
     let text = compilation.base.project.sources.text(span);
-    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or(line).trim());
-    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect::<Vec<_>>().join(" ")
+    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or(line));
+    let words = lines.filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Walks the layers of a service from the lowest.
@@ -219,8 +233,23 @@ fn push<'p>(layer_name: &str, layer: &'p Layer, into: &mut Vec<(String, &'p Chan
     into.extend(layer.changes.iter().map(|change| (layer_name.to_owned(), change)));
 }
 
-/// What inventory and state decide, where no layer states it.
-fn derived(service: &Service, subject: &str, setting: Option<&str>, known: &[Explanation]) -> Vec<Explanation> {
+/// Where values come from that no layer of the service states.
+struct Sources<'i> {
+    service: Option<Span>,
+    workload: Option<&'i Workload>,
+    mtls: Option<Span>,
+    state: String,
+    recorded: bool,
+}
+
+/// What inventory, state and defaults decide, where no layer states it.
+fn derived(
+    service: &Service,
+    from: &Sources<'_>,
+    subject: &str,
+    setting: Option<&str>,
+    known: &[Explanation],
+) -> Vec<Explanation> {
     let mut list = Vec::new();
     let mut add = |name: &str, layer: &str, span: Option<Span>, result: String| {
         let subject = format!("{subject}.{name}");
@@ -229,35 +258,30 @@ fn derived(service: &Service, subject: &str, setting: Option<&str>, known: &[Exp
             list.push(Explanation { subject, steps: vec![step], result });
         }
     };
-    let inventory = "inventory or default";
-    for port in &service.ports {
-        let numbers: Vec<u16> = service
-            .hosts
-            .first()
-            .map(|host| {
-                host.ports
-                    .iter()
-                    .filter(|(_, at)| service.ports.get(*at).map(|p| p.container) == Some(port.container))
-                    .map(|(n, _)| *n)
-                    .collect()
-            })
-            .unwrap_or_default();
-        for number in numbers {
-            let text = format!("port {number} -> {} {}", port.container, port.protocol.name());
-            add(&format!("port.{number}"), "inventory", Some(port.span), text);
-        }
+    for (number, index) in service.hosts.first().into_iter().flat_map(|host| &host.ports) {
+        let Some(port) = service.ports.get(*index) else { continue };
+        let text = format!("port {number} -> {} {}", port.container, port.protocol.name());
+        add(&format!("port.{number}"), "inventory", Some(port.span), text);
     }
     let pairs: Vec<String> = service.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    add("selector", inventory, None, format!("selector {}", pairs.join(" ")));
-    if let Some(replicas) = service.replicas {
-        add("replicas", "inventory", None, format!("replicas {replicas}"));
+    let origin = |span: Option<Span>| if span.is_some() { "inventory" } else { "default" };
+    add("selector", origin(from.service), from.service, format!("selector {}", pairs.join(" ")));
+    let (account, span) = match from.workload {
+        Some(workload) => (workload.service_account.clone(), Some(workload.span)),
+        None => (service.name.clone(), None),
+    };
+    add("service-account", origin(span), span, format!("service-account {account}"));
+    if let (Some(replicas), Some(workload)) = (service.replicas, from.workload) {
+        add("replicas", "inventory", Some(workload.span), format!("replicas {replicas}"));
     }
     if let Some(owner) = &service.owner {
         add("owner", "namespace or mesh", None, format!("owner {owner}"));
     }
-    add("mtls", "namespace, mesh or environment", None, format!("mtls {}", service.mtls.name()));
+    add("mtls", "namespace, mesh or environment", from.mtls, format!("mtls {}", service.mtls.name()));
     if let Some(routing) = &service.routing {
-        add("weights", "state", None, routing.summary.clone());
+        let layer =
+            if from.recorded { from.state.as_str() } else { "default: no recorded state, all on the left version" };
+        add("weights", layer, None, routing.summary.clone());
     }
     list
 }

@@ -7,6 +7,9 @@
 //! Nothing in this crate touches disk, network, clock, environment variables or git; [`world::World`] is how it
 //! reads, and what it produces are values. The same input gives the same bytes on every machine.
 
+#![deny(clippy::disallowed_methods)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
 pub mod bundle;
 pub mod check;
 pub mod code;

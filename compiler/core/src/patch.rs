@@ -134,7 +134,20 @@ impl Patches {
             result = apply::apply(&patch.operations, object, &guard)
                 .map_err(|refused| Box::new(Failure::new(*index, refused.0, refused.1, head)));
         }
+        drop_empty(object);
         result
+    }
+}
+
+/// Empty labels and annotations are left out, as the API server stores them (`omitempty` of ObjectMeta) and kustomize
+/// writes them.
+fn drop_empty(object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for key in ["annotations", "labels"] {
+            if metadata.get(key).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+                metadata.remove(key);
+            }
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 //! A text without faults is read by its tokens alone. Only where that fails it is read again, by a builder that
 //! recovers: from the keywords of declarations ([`place`]) and from how the lines are indented ([`layout`]).
 
-pub mod format;
-pub mod parse;
+mod format;
+mod parse;
 pub mod tree;
 
 mod build;

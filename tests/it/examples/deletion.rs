@@ -66,7 +66,8 @@ fn delete(texts: &Texts, path: &str, token: &Range<usize>) -> (Vec<String>, Vec<
     // The token belongs to the declaration around it, or to the head of a namespace or environment.
     let after: Vec<String> = declarations(&less).into_iter().map(|(_, form)| form).collect();
     for (extent, form) in declarations(text) {
-        if !(extent.start <= token.start && token.end <= extent.end) && !after.contains(&form) {
+        let outside = token.start < extent.start || extent.end < token.end;
+        if outside && !after.contains(&form) {
             problems.push(format!("lost {form}"));
         }
     }

@@ -68,17 +68,17 @@ impl<'p> Environment<'p> {
         let trust = once(&openings, "trust-domain", |opening| opening.trust_domain.as_ref(), out);
         let cluster = once(&openings, "cluster-domain", |opening| opening.cluster_domain.as_ref(), out);
         environment.target = target.map(|target| make_target(target, trust, cluster));
-        if let (None, Some(first)) = (&environment.target, openings.first()) {
-            if !openings.iter().any(|opening| opening.broken) {
-                out.add(
-                    Diagnostic::new(
-                        Code::MissingSetting,
-                        first.name.span,
-                        format!("the environment `{name}` does not say what it is rendered for"),
-                    )
-                    .help("write the version that runs there: `target istio 1.31`"),
-                );
-            }
+        if let (None, Some(first)) = (&environment.target, openings.first())
+            && !openings.iter().any(|opening| opening.broken)
+        {
+            out.add(
+                Diagnostic::new(
+                    Code::MissingSetting,
+                    first.name.span,
+                    format!("the environment `{name}` does not say what it is rendered for"),
+                )
+                .help("write the version that runs there: `target istio 1.31`"),
+            );
         }
         environment.mtls =
             once(&openings, "mtls", |opening| opening.scope.mtls.as_ref(), out).map(|s| (s.value, s.span));

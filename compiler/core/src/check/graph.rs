@@ -163,10 +163,10 @@ impl Worst<'_> {
                     stack.pop();
                     let mut most = (1, None);
                     for caller in self.callers.get(at).into_iter().flatten() {
-                        if let Some(Known::Calls(calls, _)) = self.known.get(*caller) {
-                            if *calls > most.0 {
-                                most = (*calls, Some(*caller));
-                            }
+                        if let Some(Known::Calls(calls, _)) = self.known.get(*caller)
+                            && *calls > most.0
+                        {
+                            most = (*calls, Some(*caller));
                         }
                     }
                     let tries = self.own.get(at).map_or(1, |(tries, _)| *tries);

@@ -200,18 +200,18 @@ fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut D
 
 fn check_stages(stages: &[Stage], out: &mut Diagnostics) {
     for pair in stages.windows(2) {
-        if let [before, after] = pair {
-            if after.weight <= before.weight {
-                out.add(
-                    Diagnostic::new(
-                        Code::StagesNotRising,
-                        after.span,
-                        format!("a stage of {} % follows one of {} %", after.weight, before.weight),
-                    )
-                    .related(before.span, "the stage before")
-                    .help("stages rise; put them in order"),
-                );
-            }
+        if let [before, after] = pair
+            && after.weight <= before.weight
+        {
+            out.add(
+                Diagnostic::new(
+                    Code::StagesNotRising,
+                    after.span,
+                    format!("a stage of {} % follows one of {} %", after.weight, before.weight),
+                )
+                .related(before.span, "the stage before")
+                .help("stages rise; put them in order"),
+            );
         }
     }
     if let Some(last) = stages.last().filter(|last| last.weight != 100) {

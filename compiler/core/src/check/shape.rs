@@ -102,15 +102,15 @@ fn selector(
     out: &mut Diagnostics,
 ) -> BTreeMap<Text, Text> {
     let written = stated.selector.map(|(pairs, span)| (pairs.iter().cloned().collect::<BTreeMap<_, _>>(), span));
-    if let (Some((pairs, span)), Some(kube)) = (&written, kube) {
-        if *pairs != kube.selector {
-            out.add(
-                Diagnostic::new(Code::InventoryMismatch, *span, "the selector differs from the Service's")
-                    .label("stated here")
-                    .related(kube.span, format!("the Service selects {}", pairs_text(&kube.selector)))
-                    .help("remove the line, which the inventory makes needless, or correct the manifest"),
-            );
-        }
+    if let (Some((pairs, span)), Some(kube)) = (&written, kube)
+        && *pairs != kube.selector
+    {
+        out.add(
+            Diagnostic::new(Code::InventoryMismatch, *span, "the selector differs from the Service's")
+                .label("stated here")
+                .related(kube.span, format!("the Service selects {}", pairs_text(&kube.selector)))
+                .help("remove the line, which the inventory makes needless, or correct the manifest"),
+        );
     }
     let from_inventory = kube.map(|kube| kube.selector.clone()).filter(|selector| !selector.is_empty());
     let stated_at = written.as_ref().map(|(_, span)| *span);
@@ -322,17 +322,17 @@ fn port(
         None => None,
     };
     let stated = decl.and_then(|decl| decl.container.clone());
-    if let (Some(stated), Some(resolved), Some(port)) = (&stated, from_inventory, known) {
-        if stated.value != resolved {
-            let message = format!("port {number} leads to container port {resolved}, not {}", stated.value);
-            out.add(
-                Diagnostic::new(Code::InventoryMismatch, stated.span, message)
-                    .label("stated here")
-                    .related(port.span, format!("the Service leads to {resolved}"))
-                    .help("remove the number, which the inventory makes needless, or correct the manifest"),
-            );
-            return None;
-        }
+    if let (Some(stated), Some(resolved), Some(port)) = (&stated, from_inventory, known)
+        && stated.value != resolved
+    {
+        let message = format!("port {number} leads to container port {resolved}, not {}", stated.value);
+        out.add(
+            Diagnostic::new(Code::InventoryMismatch, stated.span, message)
+                .label("stated here")
+                .related(port.span, format!("the Service leads to {resolved}"))
+                .help("remove the number, which the inventory makes needless, or correct the manifest"),
+        );
+        return None;
     }
     let container = from_inventory.or(stated.map(|stated| stated.value)).unwrap_or(number);
     let inferred = known.and_then(KubePort::protocol);

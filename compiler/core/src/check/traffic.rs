@@ -1,5 +1,7 @@
 //! How calls behave, port by port: settings to the model, and what could never work as it is written.
 
+use std::collections::BTreeMap;
+
 use super::rpc::{self, Methods};
 use super::shape::{PortShape, Shape};
 use super::stated::{At, Behaviour};
@@ -171,29 +173,28 @@ fn outliers(shape: &Shape<'_>, behaviour: &Behaviour<'_>, told: &mut Told) -> Op
         told.add(headless("outlier-detection", at, span));
     }
     // One pod alone has nobody to take over, so that no number would be right; two or more can be told.
-    if let Some(replicas) = shape.replicas.filter(|replicas| *replicas >= 2) {
-        if u64::from(replicas) * u64::from(max_ejected) < 100 {
-            let least = 100_u32.div_ceil(replicas);
-            told.add(
-                Diagnostic::new(
-                    Code::EjectsNobody,
-                    at,
-                    format!("{max_ejected} % of {replicas} pods is less than one: nobody is ever ejected"),
-                )
-                .suggest(format!("write `max-ejected {least}%`"), at, format!("max-ejected {least}%")),
-            );
-        }
+    if let Some(replicas) = largest_cluster(shape).filter(|replicas| *replicas >= 2)
+        && u64::from(replicas) * u64::from(max_ejected) < 100
+    {
+        let least = 100_u32.div_ceil(replicas);
+        told.add(
+            Diagnostic::new(
+                Code::EjectsNobody,
+                at,
+                format!("{max_ejected} % of {replicas} pods is less than one: nobody is ever ejected"),
+            )
+            .suggest(format!("write `max-ejected {least}%`"), at, format!("max-ejected {least}%")),
+        );
     }
     if let (Some((five, first)), Some((gateway, second))) =
         (behaviour.consecutive_5xx, behaviour.consecutive_gateway_errors)
+        && gateway >= five
     {
-        if gateway >= five {
-            told.add(
-                Diagnostic::new(Code::InvalidValue, second, "`consecutive-gateway-errors` never comes first")
-                    .related(first, format!("{five} errors of any kind eject before"))
-                    .help("make it smaller than `consecutive-5xx`, or remove it"),
-            );
-        }
+        told.add(
+            Diagnostic::new(Code::InvalidValue, second, "`consecutive-gateway-errors` never comes first")
+                .related(first, format!("{five} errors of any kind eject before"))
+                .help("make it smaller than `consecutive-5xx`, or remove it"),
+        );
     }
     Some(OutlierDetection {
         span,
@@ -203,6 +204,19 @@ fn outliers(shape: &Shape<'_>, behaviour: &Behaviour<'_>, told: &mut Told) -> Op
         ejection: behaviour.ejection.map(|(time, _)| time),
         max_ejected,
     })
+}
+
+/// Pods that are ejected from together: all, or those of one version where versions are routed apart, for each subset
+/// is a cluster of its own to the proxies.
+fn largest_cluster(shape: &Shape<'_>) -> Option<u32> {
+    if shape.stated.version.is_none() || shape.workloads.is_empty() {
+        return shape.replicas;
+    }
+    let mut by_version: BTreeMap<Option<&Text>, u32> = BTreeMap::new();
+    for workload in &shape.workloads {
+        *by_version.entry(workload.labels.get("version")).or_default() += workload.replicas?;
+    }
+    by_version.into_values().max()
 }
 
 /// The fault of a setting that a headless Service cannot have.

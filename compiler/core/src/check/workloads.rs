@@ -69,10 +69,11 @@ fn overlapping(view: &View<'_, '_>, out: &mut Diagnostics) {
     for (index, shape) in view.shapes.iter().enumerate().filter(|(_, shape)| !shape.broken) {
         for workload in &shape.workloads {
             let first = *owner.entry(key(workload)).or_insert(index);
-            if first != index && reported.insert((first, index)) {
-                if let Some(first) = view.shapes.get(first) {
-                    report(first, shape, Some(workload));
-                }
+            if first != index
+                && reported.insert((first, index))
+                && let Some(first) = view.shapes.get(first)
+            {
+                report(first, shape, Some(workload));
             }
         }
     }
@@ -91,6 +92,17 @@ fn overlapping(view: &View<'_, '_>, out: &mut Diagnostics) {
                 report(first, shape, None);
             }
         }
+    }
+}
+
+/// How a workload is declared; its name may be one that the language does not have, or be taken.
+fn declare(workload: &Workload) -> String {
+    let job = matches!(workload.kind, WorkloadKind::Job | WorkloadKind::CronJob);
+    let account = &workload.service_account;
+    match (crate::lower::value::is_label(&workload.name), job) {
+        (true, true) => format!("write `caller {}`", workload.name),
+        (true, false) => format!("write `service {0} {{ … }}` if it is called, else `caller {0}`", workload.name),
+        (false, _) => format!("write `caller NAME {{ service-account {account} }}` with a name of your choosing"),
     }
 }
 
@@ -136,7 +148,7 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
                     format!("the {kind} `{}` calls {calls}, and would be refused", workload.name),
                 )
                 .note("who is not allowed is refused, and nothing declares it")
-                .help(format!("write `caller {0}` and allow it: `allow {0}`", workload.name)),
+                .help(format!("{}, and allow it", declare(workload))),
             );
             continue;
         }
@@ -149,9 +161,7 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
         if !targets.is_empty() {
             diagnostic = diagnostic.note(format!("it calls {calls}"));
         }
-        out.add(
-            diagnostic.help(format!("write `service {0} {{ … }}` if it is called, else `caller {0}`", workload.name)),
-        );
+        out.add(diagnostic.help(declare(workload)));
     }
     let owners = owners(view.shapes);
     for service in view.cluster.inventory.services.values() {
@@ -161,6 +171,10 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
         let selected = view.cluster.index.workloads(&service.namespace, &service.selector);
         let owner = selected.iter().find_map(|workload| owners.get(&key(workload)));
         let Some(owner) = owner.and_then(|index| view.shapes.get(*index)) else { continue };
+        // A Service on some of the pods only (one version's own) is for whoever dials it by name.
+        if !owner.workloads.iter().all(|workload| workload.matches(&service.selector)) {
+            continue;
+        }
         if owner.stated.also.iter().any(|also| also.value == service.name) || owner.broken {
             continue;
         }
@@ -305,8 +319,15 @@ fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
             let itself = shape.namespace == *namespace && shape.decl.name.value == *name;
             let admits = |known: &CallerKey| *known == caller || *known == CallerKey::Anyone;
             let allowed = shape.stated.allows.iter().any(|(known, ..)| admits(known));
+            // A name that is not declared was reported, and may well be this caller's, misspelt.
+            let misspelt = shape.stated.allows.iter().any(|(known, ..)| match known {
+                CallerKey::Named(Some(namespace), name) => {
+                    !view.parties.contains_key(&(namespace.clone(), name.clone()))
+                }
+                CallerKey::Named(None, _) | CallerKey::Anyone => false,
+            });
             // A caller that a layer removes is refused on purpose.
-            if itself || allowed || (view.removed)(*callee).contains(&caller) {
+            if itself || allowed || misspelt || (view.removed)(*callee).contains(&caller) {
                 continue;
             }
             let callee = &shape.decl.name.value;

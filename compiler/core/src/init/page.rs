@@ -80,6 +80,12 @@ impl Page<'_, '_> {
             lines.line("");
         }
         lines.open(&format!("mesh {name}"));
+        // Nothing above the project's folder is read unless a boundary up there is named.
+        let above = manifests.iter().map(|path| path.split('/').take_while(|part| *part == "..").count()).max();
+        if let Some(above @ 1..) = above {
+            let root = quoted(&vec![".."; above].join("/"));
+            lines.noted(&format!("root          {root}"), "the manifests are up there");
+        }
         if namespaces.len() <= 1 {
             lines.line(&format!("namespace     {}", namespaces.first().map_or(name, |only| *only)));
         } else if namespaces.contains(name) {

@@ -126,6 +126,18 @@ fn same_lines(found: &str, expected: &str) {
 }
 
 #[test]
+fn manifests_above_the_project_need_a_boundary() {
+    let (inventory, _) = read_one(&shop().concat());
+    let options = Options { name: "shop".into() };
+    let page = |paths: &[&str]| {
+        let paths: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        draft(&inventory, &paths, &options).files["shop.mesh"].clone()
+    };
+    assert!(page(&["../../data/a.yaml", "../b.yaml"]).contains("\n  root          \"../..\""));
+    assert!(!page(&["k8s/a.yaml"]).contains("root"));
+}
+
+#[test]
 fn the_mesh_names_its_manifests_and_uses_what_it_speaks() {
     let draft = drafted(&shop());
     let text = &draft.files["shop.mesh"];

@@ -147,13 +147,16 @@ pub struct CallerDecl {
     pub broken: bool,
 }
 
+/// Namespace and labels of a gateway's pods, sorted by key.
+pub type Pods = (Text, Vec<(Text, Text)>);
+
 /// `gateway NAME { … }`.
 #[derive(Debug, Clone)]
 pub struct GatewayDecl {
     /// Its name.
     pub name: Spanned<Text>,
     /// `pods NS key=value`.
-    pub pods: Option<Spanned<(Text, Vec<(Text, Text)>)>>,
+    pub pods: Option<Spanned<Pods>>,
     /// `service-account NS/SA`.
     pub account: Option<Spanned<(Text, Text)>>,
     /// `resource NS/NAME`.

@@ -11,7 +11,7 @@ use crate::source::Spanned;
 use crate::syntax::tree::Statement;
 
 /// Conditions that Istio accepts in `retryOn` (istio 1.31, pkg/config/validation/validation.go), beside HTTP statuses.
-pub const CONDITIONS: &[&str] = &[
+pub(crate) const CONDITIONS: &[&str] = &[
     "5xx",
     "gateway-error",
     "reset",

@@ -159,6 +159,10 @@ fn entry((key, value): &(yaml::Node<'_>, yaml::Node<'_>), origin: &Origin) -> Re
     let key_at = place(key, origin);
     let unreadable = |message: &str| Unreadable { span: key_at.span, message: message.to_owned(), first: None };
     let text = key.scalar().ok_or_else(|| unreadable("a key is not a text"))?;
+    // Readers that take `y` for a truth value make the key `true` of it (kubectl 1.32's kustomize, tried).
+    if !key_at.quoted && text != "<<" && !matches!(plain(text), Ok(Node::String(_))) {
+        return Err(unreadable(&format!("the key `{text}` is not a text to every reader of YAML: quote it")));
+    }
     if text == "<<" {
         return Err(unreadable("merge keys (`<<`) are not read in a patch file: write the entries out"));
     }
@@ -230,9 +234,14 @@ mod tests {
 
     #[test]
     fn texts_that_no_reader_takes_are_refused() {
-        for (text, message) in
-            [("a: 1\na: 2\n", "twice"), ("a: [", ""), ("? [1]\n: 2\n", "key"), ("<<: {a: 1}\n", "merge")]
-        {
+        for (text, message) in [
+            ("a: 1\na: 2\n", "twice"),
+            ("a: [", ""),
+            ("? [1]\n: 2\n", "key"),
+            ("y: 1\n", "key `y`"),
+            ("a: {80: 1}\n", "key `80`"),
+            ("<<: {a: 1}\n", "merge"),
+        ] {
             let unreadable = documents(FILE, text, &Origin::Whole).unwrap_err();
             assert!(unreadable.message.contains(message), "{text}: {}", unreadable.message);
         }

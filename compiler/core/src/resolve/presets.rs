@@ -173,10 +173,10 @@ impl<'a> Presets<'a> {
 /// Callers of a preset have the empty namespace only while it is built.
 fn unqualified(mut draft: Draft<'_>) -> Draft<'_> {
     for entry in &mut draft.entries {
-        if let Field::Allow(CallerKey::Named(namespace, _), _) = &mut entry.key.field {
-            if namespace.as_ref().is_some_and(|namespace| namespace.is_empty()) {
-                *namespace = None;
-            }
+        if let Field::Allow(CallerKey::Named(namespace, _), _) = &mut entry.key.field
+            && namespace.as_ref().is_some_and(|namespace| namespace.is_empty())
+        {
+            *namespace = None;
         }
     }
     draft

@@ -1,0 +1,62 @@
+//! One file for each command. A command gets the session and its own arguments.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod fmt;
+pub(crate) mod init;
+pub(crate) mod man;
+pub(crate) mod render;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+
+use crate::args::{Cli, Color, Command, Format};
+use crate::failure::Failure;
+use crate::output::{BOLD_RED, Output, PLAIN};
+
+/// What every command works with.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The project's folder, as it was given.
+    pub(crate) folder: PathBuf,
+    /// How findings are printed.
+    pub(crate) format: Format,
+    /// Where to write.
+    pub(crate) output: Output,
+}
+
+/// Runs a command and gives the process's exit code.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let color = match cli.global.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::AlwaysAnsi,
+        Color::Never => ColorChoice::Never,
+    };
+    let output = Output::new(cli.global.quiet, color);
+    let session = Session { folder: cli.global.project, format: cli.global.format, output };
+    let result = match cli.command {
+        Command::Init(args) => init::run(&session, &args),
+        Command::Check(args) => check::run(&session, &args),
+        Command::Render(args) => render::run(&session, &args),
+        Command::Fmt(args) => fmt::run(&session, &args),
+        Command::Explain(args) => explain::run(&session, &args),
+        Command::Completions(args) => completions::run(&session, &args),
+        Command::Man(args) => man::run(&session, &args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            tell(output, &failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn tell(output: Output, failure: &Failure) {
+    if let Some(message) = failure.message() {
+        output.tell(&format!("{BOLD_RED}error{PLAIN}: {message}\n"));
+    }
+}
