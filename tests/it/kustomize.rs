@@ -23,7 +23,8 @@ fn objects<'t>(texts: impl IntoIterator<Item = &'t str>) -> Objects {
         for document in yaml_serde::Deserializer::from_str(text) {
             let value = Value::deserialize(document).expect("YAML");
             let part = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
-            let id = [part("/apiVersion"), part("/kind"), part("/metadata/namespace"), part("/metadata/name")].join(" ");
+            let id =
+                [part("/apiVersion"), part("/kind"), part("/metadata/namespace"), part("/metadata/name")].join(" ");
             assert!(objects.insert(id.clone(), value).is_none(), "{id} twice");
         }
     }

@@ -69,15 +69,7 @@ fn kustomize_reads_the_strings_that_were_meant() {
 #[test]
 fn kubectl_reads_the_strings_that_were_meant() {
     let object = config_map(|_| true);
-    let arguments = [
-        "label",
-        "--local",
-        "-f",
-        "config-map.yaml",
-        "-o",
-        "json",
-        "added-by=the-test",
-    ];
+    let arguments = ["label", "--local", "-f", "config-map.yaml", "-o", "json", "added-by=the-test"];
     let printed = kubectl(&arguments, folder_with(&object).path()).expect("kubectl takes it");
     let mut read: Value = serde_json::from_str(&printed).expect("kubectl prints JSON");
     let metadata = read["metadata"].as_object_mut().expect("metadata");

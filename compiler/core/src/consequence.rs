@@ -42,6 +42,8 @@ pub struct Unread {
     everywhere: bool,
     /// Services and callers, by name.
     members: Vec<Text>,
+    /// Those among them whose text does not have the shape of statements.
+    shapeless: Vec<Text>,
 }
 
 impl Unread {
@@ -58,7 +60,12 @@ impl Unread {
     fn add_codes(&mut self, found: &Diagnostics, extents: &[Extent], of: fn(Code) -> bool) {
         for diagnostic in found.iter().filter(|d| d.severity == Severity::Error && of(d.code)) {
             match member(diagnostic.primary.span, extents) {
-                Some(name) if !in_head(diagnostic.code) => self.members.push(name.clone()),
+                Some(name) if !in_head(diagnostic.code) => {
+                    self.members.push(name.clone());
+                    if diagnostic.code == Code::Syntax {
+                        self.shapeless.push(name.clone());
+                    }
+                }
                 _ => self.everywhere = true,
             }
         }
@@ -73,8 +80,14 @@ impl Unread {
 
     fn explains(&self, diagnostic: &Diagnostic, extents: &[Extent]) -> bool {
         let spans = || std::iter::once(&diagnostic.primary).chain(&diagnostic.related).map(|label| label.span);
-        let unread = || spans().filter_map(|span| member(span, extents)).any(|name| self.members.contains(name));
-        is_absence(diagnostic.code) && (self.everywhere || unread())
+        let within = |list: &[Text]| spans().filter_map(|span| member(span, extents)).any(|name| list.contains(name));
+        match diagnostic.code {
+            // Words that lost their braces or quotes.
+            Code::UnknownSetting | Code::MalformedSetting | Code::DuplicateSetting => within(&self.shapeless),
+            // Any service could make the resource or expose the host.
+            Code::PatchMatchesNothing | Code::PatchFailed | Code::OverrideMatchesNothing => true,
+            code => is_absence(code) && (self.everywhere || within(&self.members)),
+        }
     }
 }
 
@@ -107,7 +120,7 @@ fn in_head(code: Code) -> bool {
     )
 }
 
-/// Findings that say that something is not there.
+/// Findings that say that something is not there, or that rest on a value which a statement would replace.
 fn is_absence(code: Code) -> bool {
     matches!(
         code,
@@ -116,12 +129,12 @@ fn is_absence(code: Code) -> bool {
             | Code::PathOutsideProject
             | Code::UnknownPreset
             | Code::RemovesNothing
+            | Code::CannotRemove
             | Code::MissingSetting
             | Code::UnknownCaller
             | Code::UnknownService
             | Code::UnknownNamespace
             | Code::UnknownGateway
-            | Code::OverrideMatchesNothing
             | Code::NoPorts
             | Code::UnknownPort
             | Code::UnknownProtocol
@@ -139,8 +152,14 @@ fn is_absence(code: Code) -> bool {
             | Code::RemoteAddressUnknown
             | Code::ReleaseWithoutPlan
             | Code::GateNotHonest
-            | Code::PatchMatchesNothing
-            | Code::PatchFailed
+            | Code::PresetConflict
+            | Code::RetriesExceedTimeout
+            | Code::ConditionNeverFires
+            | Code::CallerGivesUpFirst
+            | Code::RetriesMultiply
+            | Code::TimeoutCutsStream
+            | Code::EjectsNobody
+            | Code::CanaryStarved
     )
 }
 

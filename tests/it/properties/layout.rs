@@ -20,8 +20,24 @@ struct Sketch {
 
 fn word() -> impl Strategy<Value = String> {
     let plain = proptest::sample::select(vec![
-        "service", "allow", "web", "payments/ledger", "->", "8080", "5%", "1000/min", "/cart/**", "GET|HEAD", ">", "3s", "no",
-        "*.example.com", "app=web", "@shop", "é", "a#b",
+        "port",
+        "allow",
+        "web",
+        "payments/ledger",
+        "->",
+        "8080",
+        "5%",
+        "1000/min",
+        "/cart/**",
+        "GET|HEAD",
+        ">",
+        "3s",
+        "no",
+        "*.example.com",
+        "app=web",
+        "@shop",
+        "é",
+        "a#b",
     ]);
     prop_oneof![
         4 => plain.prop_map(|word| if word.contains('#') { format!("\"{word}\"") } else { word.to_owned() }),
@@ -30,7 +46,8 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 fn comment() -> impl Strategy<Value = String> {
-    proptest::sample::select(vec!["# why", "#", "#tight", "# with { } and , and \"", "#  two  spaces"]).prop_map(str::to_owned)
+    proptest::sample::select(vec!["# why", "#", "#tight", "# with { } and , and \"", "#  two  spaces"])
+        .prop_map(str::to_owned)
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
@@ -96,9 +113,10 @@ fn meaning(file: &File, text: &str) -> (Vec<String>, Vec<String>) {
     sources.add("a.mesh", text);
     fn form(statement: &Statement, sources: &SourceMap) -> String {
         let words = statement.words.iter().map(|word| (word.comma_before, word.quoted, word.text.as_str()));
-        let block = statement.block.as_ref().map(|block| {
-            block.statements.iter().map(|inner| form(inner, sources)).collect::<Vec<_>>()
-        });
+        let block = statement
+            .block
+            .as_ref()
+            .map(|block| block.statements.iter().map(|inner| form(inner, sources)).collect::<Vec<_>>());
         let docs: Vec<&str> = statement.docs.iter().map(|doc| sources.text(*doc).trim_end()).collect();
         format!("{docs:?} {:?} {block:?}", words.collect::<Vec<_>>())
     }

@@ -86,8 +86,7 @@ impl Methods {
         let in_service =
             |known: &Method| of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of));
         let named_in_full = self.others.iter().filter(|_| of.is_some());
-        let mut found =
-            self.own.iter().chain(named_in_full).filter(|known| known.name == method && in_service(known));
+        let mut found = self.own.iter().chain(named_in_full).filter(|known| known.name == method && in_service(known));
         match (found.next(), found.next()) {
             (Some(one), None) => Some(one),
             (Some(one), Some(other)) => {
