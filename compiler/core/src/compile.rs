@@ -25,6 +25,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A project whose declarations are resolved, ready to be checked and rendered for each of its environments.
 pub struct Compilation<'p> {
     pub(crate) base: Base<'p>,
+    /// Reading or resolving found errors: nothing is rendered.
+    faulty: bool,
 }
 
 /// One environment, checked.
@@ -53,7 +55,8 @@ pub struct Rendered {
 }
 
 impl<'p> Compilation<'p> {
-    /// Resolves names, presets and services. What does not depend on an environment is reported here.
+    /// Resolves names, presets and services. What does not depend on an environment is reported here. `out` already
+    /// holds what reading the project found, for any error in it forbids rendering.
     pub fn new(project: &'p Project, out: &mut Diagnostics) -> Self {
         let declarations = &project.declarations;
         let names = Names::collect(declarations, out);
@@ -94,7 +97,7 @@ impl<'p> Compilation<'p> {
                 draft
             })
             .collect();
-        Self { base: Base { project, names, presets, drafts, services } }
+        Self { base: Base { project, names, presets, drafts, services }, faulty: out.has_errors() }
     }
 
     /// The environments, sorted.
@@ -150,7 +153,7 @@ impl<'p> Compilation<'p> {
             releases = self::releases(mesh);
             bundle = render_mesh(mesh, &folder, &patches, &mut diagnostics);
         }
-        if diagnostics.has_errors() {
+        if self.faulty || diagnostics.has_errors() {
             bundle = Bundle::default();
         }
         Rendered { bundle, diagnostics, releases, facts }

@@ -122,8 +122,16 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
     }
     let names: HashSet<(&Text, &Text)> =
         view.shapes.iter().map(|shape| (&shape.namespace, &shape.decl.name.value)).collect();
+    let broken: HashSet<(&Text, &Text)> = view
+        .shapes
+        .iter()
+        .filter(|shape| shape.broken)
+        .map(|shape| (&shape.namespace, &shape.decl.name.value))
+        .collect();
     for workload in view.cluster.inventory.workloads.values() {
-        if !namespaces.contains(&workload.namespace) || declared.contains(&key(workload)) {
+        // The service of its name may select it once its own fault is repaired.
+        let of_broken = broken.contains(&(&workload.namespace, &workload.name));
+        if !namespaces.contains(&workload.namespace) || declared.contains(&key(workload)) || of_broken {
             continue;
         }
         let kind = workload.kind.name();
