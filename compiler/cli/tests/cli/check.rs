@@ -81,7 +81,8 @@ error[duplicate-declaration]: the service `shop/web` is declared twice
 
 #[test]
 fn paths_are_those_of_the_person_who_stands_elsewhere() {
-    let folder = Folder::new(&[("projects/shop/shop.mesh", SHOP), ("projects/facts/prod.mesh", "environment prod {}\n")]);
+    let folder =
+        Folder::new(&[("projects/shop/shop.mesh", SHOP), ("projects/facts/prod.mesh", "environment prod {}\n")]);
     folder.edit("projects/shop/shop.mesh", "mesh shop {", "use \"../facts/prod.mesh\"\nmesh shop {\n  root \"..\"");
     let run = folder.meshc(&["-C", "projects/shop", "check"]).ended(1);
     assert!(run.stderr.contains("--> projects/facts/prod.mesh:1:13"), "{}", run.stderr);
@@ -136,7 +137,9 @@ fn only_the_environments_asked_for_are_looked_at() {
 #[test]
 fn wrong_options_are_a_wrong_use() {
     let folder = Folder::shop();
-    for args in [&["check", "--frobnicate"][..], &["frobnicate"], &["check", "--format", "xml"], &["render", "extra"], &[]] {
+    for args in
+        [&["check", "--frobnicate"][..], &["frobnicate"], &["check", "--format", "xml"], &["render", "extra"], &[]]
+    {
         let run = folder.meshc(args).ended(2);
         assert!(run.stderr.contains("Usage: meshc") || run.stderr.contains("possible values"), "{}", run.stderr);
         assert_eq!(run.stdout, "");
@@ -160,7 +163,11 @@ fn a_folder_without_a_project_is_an_error_of_the_project() {
 #[test]
 fn a_link_does_not_lead_out_of_the_project() {
     let folder = Folder::new(&[("secret.yaml", "kind: Secret"), ("project/shop.mesh", SHOP)]);
-    folder.edit("project/shop.mesh", "mesh shop {", "environment e { target istio 1.31 }\nmesh shop {\n  inventory \"x.yaml\"");
+    folder.edit(
+        "project/shop.mesh",
+        "mesh shop {",
+        "environment e { target istio 1.31 }\nmesh shop {\n  inventory \"x.yaml\"",
+    );
     std::os::unix::fs::symlink("../secret.yaml", folder.path("project/x.yaml")).unwrap();
     let run = folder.meshc(&["-C", "project", "check"]).ended(1);
     assert!(run.stderr.starts_with("error[path-outside-project]"), "{}", run.stderr);
@@ -171,7 +178,7 @@ fn a_link_does_not_lead_out_of_the_project() {
 fn a_file_that_the_system_refuses_is_a_code_of_its_own() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::shop();
-    std::fs::set_permissions(folder.path("shop.mesh"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(folder.path("shop.mesh"), std::fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser reads everything.
     if std::fs::read(folder.path("shop.mesh")).is_err() {
         let run = folder.meshc(&["check"]).ended(3);

@@ -69,7 +69,8 @@ fn the_standard_input_is_formatted_to_the_standard_output() {
 
 #[test]
 fn line_ends_are_the_checkouts_affair() {
-    let folder = Folder::new(&[("tidy.mesh", &TIDY.replace('\n', "\r\n")), ("untidy.mesh", &UNTIDY.replace('\n', "\r\n"))]);
+    let folder =
+        Folder::new(&[("tidy.mesh", &TIDY.replace('\n', "\r\n")), ("untidy.mesh", &UNTIDY.replace('\n', "\r\n"))]);
     assert_eq!(folder.meshc(&["fmt"]).ended(0).stdout, "formatted untidy.mesh\n");
     assert_eq!(folder.read("untidy.mesh"), TIDY.replace('\n', "\r\n"));
     folder.meshc(&["fmt", "--check"]).ended(0);

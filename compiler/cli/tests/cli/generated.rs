@@ -26,7 +26,10 @@ fn every_command_has_a_manual_page() {
     assert_eq!(files.len(), COMMANDS.len() + 1);
     for command in COMMANDS {
         let page = folder.read(&format!("man/man1/meshc-{command}.1"));
-        assert!(page.contains(".SH SYNOPSIS") && page.contains(".SH \"OPTIONS OF EVERY COMMAND\""), "{command}: {page}");
+        assert!(
+            page.contains(".SH SYNOPSIS") && page.contains(".SH \"OPTIONS OF EVERY COMMAND\""),
+            "{command}: {page}"
+        );
     }
 }
 

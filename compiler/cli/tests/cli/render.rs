@@ -44,9 +44,7 @@ shop in out/of/here
     assert!(folder.read("out/of/here/prod/shop/web/virtual-service.yaml").contains("timeout: 9s"));
     assert!(folder.read("out/of/here/staging/shop/web/virtual-service.yaml").contains("timeout: 5s"));
 
-    let written = |file: &String| {
-        std::fs::metadata(folder.path("out/of/here").join(file)).unwrap().modified().unwrap()
-    };
+    let written = |file: &String| std::fs::metadata(folder.path("out/of/here").join(file)).unwrap().modified().unwrap();
     let before: Vec<_> = files.iter().map(written).collect();
     let run = folder.meshc(&["render", "--out", "out/of/here"]).ended(0);
     assert!(run.stdout.ends_with("  prod     6 resources, 10 files: 10 unchanged\n"), "{}", run.stdout);
@@ -132,9 +130,11 @@ fn a_lock_that_cannot_be_read_stops_everything() {
 fn links_in_the_output_are_not_followed() {
     use std::os::unix::fs::symlink;
     // A whole environment, a namespace and a file that lead elsewhere.
-    for (link, target) in
-        [("out/prod", "../elsewhere"), ("out/prod/shop", "../../elsewhere"), ("out/prod/shop/web", "../../../elsewhere")]
-    {
+    for (link, target) in [
+        ("out/prod", "../elsewhere"),
+        ("out/prod/shop", "../../elsewhere"),
+        ("out/prod/shop/web", "../../../elsewhere"),
+    ] {
         let folder = Folder::shop();
         folder.write("elsewhere/mesh.lock.json", "{\"files\": {}, \"schema\": 1}");
         std::fs::create_dir_all(folder.path(link).parent().unwrap()).unwrap();
@@ -194,12 +194,8 @@ fn a_closed_pipe_is_no_failure() {
     let folder = Folder::shop();
     let many: String = (0..2_000).map(|i| format!("service s{i} {{ port 8080 http; allow none }}\n")).collect();
     folder.write("many.mesh", many);
-    let mut child = folder
-        .command(&["render", "--env", "prod"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        folder.command(&["render", "--env", "prod"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // More than a pipe holds, of which one byte is read.
     let mut stdout = child.stdout.take().unwrap();
     stdout.read_exact(&mut [0]).unwrap();
@@ -245,9 +241,8 @@ fn a_release_is_rendered_from_its_state() {
     folder.write("deploy/state/prod/shop/catalogue.json", r#"{"schema":1,"stable":"v1","canary":"v2","weight":5}"#);
     let run = folder.meshc(&["render", "--state", "deploy", "--out", "out"]).ended(0);
     assert!(
-        run.stdout.ends_with(
-            "  catalogue in staging: v1 100 % (no recorded state)\n  catalogue in prod: v1 95 %, v2 5 %\n"
-        ),
+        run.stdout
+            .ends_with("  catalogue in staging: v1 100 % (no recorded state)\n  catalogue in prod: v1 95 %, v2 5 %\n"),
         "{}",
         run.stdout
     );
