@@ -104,8 +104,11 @@ fn kustomize_builds_a_bundle_as_it_is() {
     assert_eq!(shop.len(), 3);
 }
 
-/// What becomes of the resources under a patch file: with kustomize, and here. Nothing where it is refused.
-fn patched(patch_file: &str) -> (Option<BTreeMap<String, Value>>, Option<BTreeMap<String, Value>>) {
+/// Objects by kind, namespace and name; nothing where a patch is refused.
+type Patched = Option<BTreeMap<String, Value>>;
+
+/// What becomes of the resources under a patch file: with kustomize, and here.
+fn patched(patch_file: &str) -> (Patched, Patched) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut files = bundle(&Patches::default(), &mut Diagnostics::default()).files;
     files.insert("kustomization.yaml".into(), format!("resources: [prod]\npatches:\n{patch_file}"));

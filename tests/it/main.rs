@@ -1,9 +1,9 @@
 //! Tests of the whole. `tests/README.md` says how to add one.
 
-mod kubectl;
-mod kustomize;
 mod examples;
 mod golden;
+mod kubectl;
+mod kustomize;
 mod pages;
 mod reference;
 mod support;

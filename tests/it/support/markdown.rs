@@ -21,12 +21,21 @@ pub(crate) fn fences(page: &str) -> Vec<Fence<'_>> {
     for (index, line) in page.split_inclusive('\n').enumerate() {
         let start = offset;
         offset += line.len();
-        let Some(info) = line.trim_end().strip_prefix("```") else { continue };
+        let Some(info) = line.trim_end().strip_prefix("```") else {
+            continue;
+        };
         match open.take() {
             None => open = Some((info, offset, index + 1)),
             Some((info, begin, line)) => {
-                let (language, file) = info.split_once(' ').map_or((info, None), |(a, b)| (a, Some(b.trim())));
-                fences.push(Fence { language, file, text: &page[begin..start], line });
+                let (language, file) = info
+                    .split_once(' ')
+                    .map_or((info, None), |(a, b)| (a, Some(b.trim())));
+                fences.push(Fence {
+                    language,
+                    file,
+                    text: &page[begin..start],
+                    line,
+                });
             }
         }
     }
@@ -43,13 +52,24 @@ pub(crate) fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
 
 #[test]
 fn fences_have_a_language_a_file_and_a_line() {
-    let page = "# a\n\n## Wrong\n\n```mesh\nx\n```\n\n```yaml a/b.yaml\ny\n\nz\n```\n\n## Right\nq\n";
+    let page =
+        "# a\n\n## Wrong\n\n```mesh\nx\n```\n\n```yaml a/b.yaml\ny\n\nz\n```\n\n## Right\nq\n";
     let wrong = section(page, "Wrong").expect("the section");
     assert!(!wrong.contains('q'));
     assert_eq!(section(page, "Neither"), None);
     let expected = [
-        Fence { language: "mesh", file: None, text: "x\n", line: 5 },
-        Fence { language: "yaml", file: Some("a/b.yaml"), text: "y\n\nz\n", line: 9 },
+        Fence {
+            language: "mesh",
+            file: None,
+            text: "x\n",
+            line: 5,
+        },
+        Fence {
+            language: "yaml",
+            file: Some("a/b.yaml"),
+            text: "y\n\nz\n",
+            line: 9,
+        },
     ];
     assert_eq!(fences(page), expected);
 }

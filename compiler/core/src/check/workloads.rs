@@ -315,8 +315,15 @@ fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
             let itself = shape.namespace == *namespace && shape.decl.name.value == *name;
             let admits = |known: &CallerKey| *known == caller || *known == CallerKey::Anyone;
             let allowed = shape.stated.allows.iter().any(|(known, ..)| admits(known));
+            // A name that is not declared was reported, and may well be this caller's, misspelt.
+            let misspelt = shape.stated.allows.iter().any(|(known, ..)| match known {
+                CallerKey::Named(Some(namespace), name) => {
+                    !view.parties.contains_key(&(namespace.clone(), name.clone()))
+                }
+                CallerKey::Named(None, _) | CallerKey::Anyone => false,
+            });
             // A caller that a layer removes is refused on purpose.
-            if itself || allowed || (view.removed)(*callee).contains(&caller) {
+            if itself || allowed || misspelt || (view.removed)(*callee).contains(&caller) {
                 continue;
             }
             let callee = &shape.decl.name.value;
