@@ -25,30 +25,15 @@ fn main() -> ExitCode {
     let number = |text: Option<&String>| text.and_then(|text| text.parse::<usize>().ok());
     match arguments.first().map(String::as_str) {
         Some("measure") => {
-            let (services, runs) = (
-                number(arguments.get(1)).unwrap_or(10),
-                number(arguments.get(2)).unwrap_or(1),
-            );
-            measure(
-                services,
-                runs,
-                arguments.iter().any(|argument| argument == "inventory"),
-            );
+            let (services, runs) = (number(arguments.get(1)).unwrap_or(10), number(arguments.get(2)).unwrap_or(1));
+            measure(services, runs, arguments.iter().any(|argument| argument == "inventory"));
             ExitCode::SUCCESS
         }
         _ => {
             // `cargo test --benches` runs this too, without `--bench`: then the smallest size must do.
-            let asked = number(
-                arguments
-                    .iter()
-                    .find(|argument| argument.parse::<usize>().is_ok()),
-            );
-            let asked =
-                asked.or((!arguments.iter().any(|argument| argument == "--bench")).then_some(10));
-            let sizes = SIZES
-                .iter()
-                .copied()
-                .filter(|(services, _)| asked.is_none_or(|asked| asked == *services));
+            let asked = number(arguments.iter().find(|argument| argument.parse::<usize>().is_ok()));
+            let asked = asked.or((!arguments.iter().any(|argument| argument == "--bench")).then_some(10));
+            let sizes = SIZES.iter().copied().filter(|(services, _)| asked.is_none_or(|asked| asked == *services));
             let mut sizes: Vec<(usize, usize)> = sizes.collect();
             if let (true, Some(services)) = (sizes.is_empty(), asked) {
                 sizes.push((services, 5));
@@ -60,13 +45,8 @@ fn main() -> ExitCode {
 
 /// Compiles one project again and again and prints the medians, in microseconds, and the peak of memory in KiB.
 fn measure(services: usize, runs: usize, inventory: bool) {
-    let generated = generate::project(Size {
-        services,
-        inventory,
-    });
-    let world = MemoryWorld {
-        files: generated.files.clone(),
-    };
+    let generated = generate::project(Size { services, inventory });
+    let world = MemoryWorld { files: generated.files.clone() };
     let before = memory("VmRSS");
     let (files, bytes) = {
         let bundles = compile(&world, &generated, &mut Stages::default());
@@ -81,27 +61,14 @@ fn measure(services: usize, runs: usize, inventory: bool) {
             stages
         })
         .collect();
-    let check = median(
-        (0..runs.min(5))
-            .map(|_| check(&world, &generated))
-            .collect(),
-    );
+    let check = median((0..runs.min(5)).map(|_| check(&world, &generated)).collect());
     all.sort_by_key(Stages::total);
     let Some(middle) = all.get(all.len() / 2) else {
         return;
     };
-    let numbers = [
-        middle.load,
-        middle.resolve,
-        middle.state,
-        middle.render,
-        check,
-    ]
-    .map(|time| time.as_micros().to_string());
-    println!(
-        "{MARK} {} {peak} {after_one} {files} {bytes}",
-        numbers.join(" ")
-    );
+    let numbers =
+        [middle.load, middle.resolve, middle.state, middle.render, check].map(|time| time.as_micros().to_string());
+    println!("{MARK} {} {peak} {after_one} {files} {bytes}", numbers.join(" "));
 }
 
 /// How long the stages of one compilation took.
@@ -134,20 +101,13 @@ fn compile(world: &MemoryWorld, generated: &Generated, stages: &mut Stages) -> V
     let compilation = timed(&mut stages.resolve, || Compilation::new(&project, &mut out));
     let mut bundles = Vec::new();
     for environment in compilation.environments() {
-        let state = timed(&mut stages.state, || {
-            state(&compilation, generated, &environment)
-        });
-        let rendered = timed(&mut stages.render, || {
-            compilation.render(&environment, &state)
-        });
+        let state = timed(&mut stages.state, || state(&compilation, generated, &environment));
+        let rendered = timed(&mut stages.render, || compilation.render(&environment, &state));
         out.append_environment(&environment, rendered.diagnostics);
         bundles.push(rendered.bundle);
     }
     if let Some(first) = out.into_sorted(&compilation.environments()).first() {
-        panic!(
-            "a generated project has a finding at {}: {first:?}",
-            project.sources.locate(first.primary.span)
-        );
+        panic!("a generated project has a finding at {}: {first:?}", project.sources.locate(first.primary.span));
     }
     bundles
 }
@@ -167,12 +127,8 @@ fn check(world: &MemoryWorld, generated: &Generated) -> Duration {
 
 fn state(compilation: &Compilation<'_>, generated: &Generated, environment: &str) -> State {
     let names = compilation.versioned();
-    let names = names
-        .iter()
-        .map(|(namespace, service)| (namespace, service));
-    State::read(environment, names, |path| {
-        Ok(generated.state.get(path).cloned())
-    })
+    let names = names.iter().map(|(namespace, service)| (namespace, service));
+    State::read(environment, names, |path| Ok(generated.state.get(path).cloned()))
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -183,11 +139,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 /// A line of `/proc/self/status`, in KiB; 0 where there is none.
 fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 /// What the process of one size measured.
@@ -218,22 +171,8 @@ impl Row {
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().find_map(|line| line.strip_prefix(MARK));
         let line = line.ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
-        let numbers: Vec<u64> = line
-            .split_whitespace()
-            .filter_map(|number| number.parse().ok())
-            .collect();
-        let [
-            load,
-            resolve,
-            state,
-            render,
-            check,
-            peak,
-            before,
-            files,
-            bytes,
-        ] = numbers[..]
-        else {
+        let numbers: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        let [load, resolve, state, render, check, peak, before, files, bytes] = numbers[..] else {
             return Err(format!("not understood: {line}"));
         };
         Ok(Row {
@@ -279,23 +218,14 @@ fn report(sizes: &[(usize, usize)]) -> ExitCode {
         rows.push(row);
     }
     println!("\ngrowth: time for each service, against the size before (1.00 is linear).");
-    println!(
-        "peak MiB: of a fresh process that compiles once, with the project's texts and all three results.\n"
-    );
+    println!("peak MiB: of a fresh process that compiles once, with the project's texts and all three results.\n");
     println!("The same with an inventory, which is read once:\n");
-    println!(
-        "{:>8} {:>9} | {:>14} | {:>9}",
-        "services", "total", "load", "peak MiB"
-    );
+    println!("{:>8} {:>9} | {:>14} | {:>9}", "services", "total", "load", "peak MiB");
     for (services, runs) in sizes {
         match Row::run(*services, *runs, true) {
             Ok(row) => {
                 let [load, ..] = row.times;
-                println!(
-                    "{services:>8} {:>9.1} | {load:>14.1} | {:>9.0}",
-                    row.total(),
-                    row.peak_mib
-                );
+                println!("{services:>8} {:>9.1} | {load:>14.1} | {:>9.0}", row.total(), row.peak_mib);
             }
             Err(error) => {
                 eprintln!("{services} services: {error}");
@@ -312,9 +242,7 @@ fn print_row(row: &Row, before: Option<&Row>) {
     let total = row.total();
     let each = |row: &Row| row.total() / row.services as f64;
     let share = |time: f64| format!("{time:.1} ({:.0} %)", 100.0 * time / total);
-    let growth = before.map_or(String::new(), |before| {
-        format!("{:.2}", each(row) / each(before))
-    });
+    let growth = before.map_or(String::new(), |before| format!("{:.2}", each(row) / each(before)));
     println!(
         "{:>8} {total:>9.1} | {:>14} {:>14} {:>14} {:>14} | {:>9.1} {growth:>8} | {:>9.0} {:>7} {:>8.1}",
         row.services,

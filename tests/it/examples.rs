@@ -14,16 +14,8 @@ fn every_example_compiles_without_a_diagnostic() {
     let mut problems = Vec::new();
     for example in examples() {
         let compiled = Texts::example(&example).compile();
-        problems.extend(
-            compiled
-                .lines()
-                .into_iter()
-                .map(|line| format!("{example}: {line}")),
-        );
-        assert!(
-            !compiled.rendered.is_empty(),
-            "{example} has no environment"
-        );
+        problems.extend(compiled.lines().into_iter().map(|line| format!("{example}: {line}")));
+        assert!(!compiled.rendered.is_empty(), "{example} has no environment");
         for (environment, rendered) in &compiled.rendered {
             if rendered.bundle.resources == 0 {
                 problems.push(format!("{example}: renders nothing for {environment}"));

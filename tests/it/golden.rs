@@ -22,39 +22,17 @@ fn what_is_rendered_is_what_was_read_and_accepted() {
             continue;
         }
         let texts = Texts::of_folder(&folder);
-        let lines = texts
-            .mesh_files()
-            .map(|(_, text)| text.lines().count())
-            .max()
-            .unwrap_or_default();
+        let lines = texts.mesh_files().map(|(_, text)| text.lines().count()).max().unwrap_or_default();
         if lines > MAX_LINES {
-            problems.push(format!(
-                "{}: {lines} lines; a case has {MAX_LINES} at most",
-                name(&folder)
-            ));
+            problems.push(format!("{}: {lines} lines; a case has {MAX_LINES} at most", name(&folder)));
         }
         let compiled = texts.compile();
-        problems.extend(
-            compiled
-                .lines()
-                .into_iter()
-                .map(|line| format!("{}: {line}", name(&folder))),
-        );
-        if let Some(environment) = compiled
-            .rendered
-            .keys()
-            .find(|name| !TARGETS.iter().any(|(known, _)| known == name))
+        problems.extend(compiled.lines().into_iter().map(|line| format!("{}: {line}", name(&folder))));
+        if let Some(environment) = compiled.rendered.keys().find(|name| !TARGETS.iter().any(|(known, _)| known == name))
         {
-            problems.push(format!(
-                "{}: `{environment}` is none of {TARGETS:?}",
-                name(&folder)
-            ));
+            problems.push(format!("{}: `{environment}` is none of {TARGETS:?}", name(&folder)));
         }
-        problems.extend(expect::compare(
-            &folder.join("expected"),
-            &by_target(&compiled, TARGETS),
-            mode,
-        ));
+        problems.extend(expect::compare(&folder.join("expected"), &by_target(&compiled, TARGETS), mode));
     }
     assert_none(&problems);
 }
@@ -70,11 +48,7 @@ fn online_boutique_in_the_middle_of_a_release() {
     let compiled = texts.compile();
     assert_none(&compiled.lines());
     let files = by_target(&compiled, &[("prod", "istio-1.31")]);
-    assert_none(&expect::compare(
-        &folder.join("expected"),
-        &files,
-        Mode::from_environment(),
-    ));
+    assert_none(&expect::compare(&folder.join("expected"), &files, Mode::from_environment()));
 }
 
 /// Files by their place in `expected`.
@@ -85,9 +59,7 @@ fn by_target(compiled: &Compiled, targets: &[(&str, &str)]) -> BTreeMap<String, 
             continue;
         };
         for (path, text) in &rendered.bundle.files {
-            let below = path
-                .strip_prefix(&format!("{environment}/"))
-                .expect("a path below the environment's folder");
+            let below = path.strip_prefix(&format!("{environment}/")).expect("a path below the environment's folder");
             files.insert(format!("{folder}/{below}"), text.clone());
         }
     }
@@ -98,8 +70,7 @@ fn by_target(compiled: &Compiled, targets: &[(&str, &str)]) -> BTreeMap<String, 
 #[test]
 fn a_hold_is_what_was_prepared() {
     for (running, held) in [("release-at-5-percent", "release-held")] {
-        let compile =
-            |case| Texts::of_folder(&repository("tests/golden").join(Path::new(case))).compile();
+        let compile = |case| Texts::of_folder(&repository("tests/golden").join(Path::new(case))).compile();
         let (running, held) = (compile(running), compile(held));
         for (environment, rendered) in &running.rendered {
             let mut expected = rendered.bundle.files.clone();

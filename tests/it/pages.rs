@@ -19,25 +19,14 @@ pub(super) fn project(section: &str) -> Result<Texts, String> {
             (Some(file), _) => file,
             (None, "mesh") if !texts.0.contains_key("shop.mesh") => "shop.mesh",
             (None, language) => {
-                return Err(format!(
-                    "the fence `{language}` on line {} names no file",
-                    fence.line
-                ));
+                return Err(format!("the fence `{language}` on line {} names no file", fence.line));
             }
         };
-        if texts
-            .0
-            .insert(path.to_owned(), fence.text.to_owned())
-            .is_some()
-        {
+        if texts.0.insert(path.to_owned(), fence.text.to_owned()).is_some() {
             return Err(format!("`{path}` stands there twice"));
         }
     }
-    if texts.0.is_empty() {
-        Err("it has no example".to_owned())
-    } else {
-        Ok(texts)
-    }
+    if texts.0.is_empty() { Err("it has no example".to_owned()) } else { Ok(texts) }
 }
 
 fn example(code: Code, heading: &str) -> Result<Texts, String> {
@@ -53,11 +42,7 @@ fn on_every_page(heading: &str, check: impl Fn(Code, &Texts) -> Vec<String>) {
             Ok(texts) => check(code, &texts),
             Err(why) => vec![why],
         };
-        problems.extend(
-            found
-                .into_iter()
-                .map(|problem| format!("{code}, {heading}: {problem}")),
-        );
+        problems.extend(found.into_iter().map(|problem| format!("{code}, {heading}: {problem}")));
     }
     assert_none(&problems);
 }
@@ -66,21 +51,12 @@ fn on_every_page(heading: &str, check: impl Fn(Code, &Texts) -> Vec<String>) {
 fn every_page_belongs_to_a_code() {
     let files: BTreeSet<String> = std::fs::read_dir(repository("docs/diagnostics"))
         .expect("the pages")
-        .map(|entry| {
-            entry
-                .expect("a page")
-                .file_name()
-                .to_string_lossy()
-                .into_owned()
-        })
+        .map(|entry| entry.expect("a page").file_name().to_string_lossy().into_owned())
         .collect();
     let codes: BTreeSet<String> = Code::ALL.iter().map(|code| format!("{code}.md")).collect();
     assert_eq!(files, codes);
     for &code in Code::ALL {
-        assert!(
-            code.page().starts_with(&format!("# {code}\n")),
-            "{code} has another title"
-        );
+        assert!(code.page().starts_with(&format!("# {code}\n")), "{code} has another title");
     }
 }
 
@@ -88,25 +64,13 @@ fn every_page_belongs_to_a_code() {
 fn the_wrong_example_gives_the_code_and_nothing_else() {
     on_every_page("Wrong", |code, texts| {
         let compiled = texts.compile();
-        let mut problems: Vec<String> = compiled
-            .found
-            .iter()
-            .filter(|d| d.code != code)
-            .map(|d| format!("gives {}", compiled.line(d)))
-            .collect();
+        let mut problems: Vec<String> =
+            compiled.found.iter().filter(|d| d.code != code).map(|d| format!("gives {}", compiled.line(d))).collect();
         if !compiled.found.iter().any(|d| d.code == code) {
             problems.push("does not give its code".to_owned());
         }
-        let rendered = compiled
-            .rendered
-            .values()
-            .any(|rendered| !rendered.bundle.files.is_empty());
-        if rendered
-            && compiled
-                .found
-                .iter()
-                .any(|d| d.severity == Severity::Error && d.environments.is_empty())
-        {
+        let rendered = compiled.rendered.values().any(|rendered| !rendered.bundle.files.is_empty());
+        if rendered && compiled.found.iter().any(|d| d.severity == Severity::Error && d.environments.is_empty()) {
             problems.push("is rendered in spite of an error".to_owned());
         }
         problems
@@ -118,15 +82,8 @@ fn the_right_example_gives_nothing() {
     on_every_page("Right", |code, texts| {
         let compiled = texts.compile();
         // A page about a note may keep it: a note asks for no change.
-        let tolerated = |d: &&meshc_core::diagnostic::Diagnostic| {
-            d.code == code && d.severity == Severity::Note
-        };
-        compiled
-            .found
-            .iter()
-            .filter(|d| !tolerated(d))
-            .map(|d| format!("gives {}", compiled.line(d)))
-            .collect()
+        let tolerated = |d: &&meshc_core::diagnostic::Diagnostic| d.code == code && d.severity == Severity::Note;
+        compiled.found.iter().filter(|d| !tolerated(d)).map(|d| format!("gives {}", compiled.line(d))).collect()
     });
 }
 
@@ -138,10 +95,7 @@ fn repaired(texts: &Texts, compiled: &Compiled, edits: &[(Span, String)]) -> Tex
     edits.sort_by_key(|(span, _)| std::cmp::Reverse((span.file, span.start)));
     for (span, text) in edits {
         let path = compiled.project.sources.file(span.file).path.to_string();
-        let file = repaired
-            .0
-            .get_mut(&path)
-            .expect("an edit of a file of the project");
+        let file = repaired.0.get_mut(&path).expect("an edit of a file of the project");
         file.replace_range(span.range(), &text);
     }
     repaired
@@ -162,23 +116,13 @@ fn every_suggestion_removes_its_diagnostic() {
             };
             tried += 1;
             let after = repaired(&texts, &compiled, &suggestion.edits).compile();
-            let stays = |d: &&meshc_core::diagnostic::Diagnostic| {
-                d.code == diagnostic.code && d.message == diagnostic.message
-            };
-            let new = after
-                .found
-                .iter()
-                .filter(|d| !compiled.found.iter().any(|old| old.message == d.message));
+            let stays =
+                |d: &&meshc_core::diagnostic::Diagnostic| d.code == diagnostic.code && d.message == diagnostic.message;
+            let new = after.found.iter().filter(|d| !compiled.found.iter().any(|old| old.message == d.message));
             if after.found.iter().any(|d| stays(&d)) {
-                problems.push(format!(
-                    "{code}: `{}` leaves {}",
-                    suggestion.text,
-                    compiled.line(diagnostic)
-                ));
+                problems.push(format!("{code}: `{}` leaves {}", suggestion.text, compiled.line(diagnostic)));
             }
-            problems.extend(
-                new.map(|d| format!("{code}: `{}` gives {}", suggestion.text, after.line(d))),
-            );
+            problems.extend(new.map(|d| format!("{code}: `{}` gives {}", suggestion.text, after.line(d))));
         }
     }
     assert!(tried > 10, "only {tried} suggestions were tried");

@@ -18,23 +18,16 @@ fn kustomize_can_hold(text: &str) -> bool {
 /// A ConfigMap with each string as a value, as a key, and as the value of an annotation; `<<` is no key, as kustomize
 /// drops it however it is spelled.
 fn config_map(wanted: impl Fn(&str) -> bool) -> Value {
-    let mut strings: Vec<String> =
-        serde_json::from_str(STRINGS).expect("strings.json is a list of strings");
+    let mut strings: Vec<String> = serde_json::from_str(STRINGS).expect("strings.json is a list of strings");
     strings.retain(|text| wanted(text));
     assert!(strings.len() > 100);
-    let values = strings
-        .iter()
-        .enumerate()
-        .map(|(i, text)| (format!("value-{i}"), json!(text)));
+    let values = strings.iter().enumerate().map(|(i, text)| (format!("value-{i}"), json!(text)));
     let keys = strings
         .iter()
         .enumerate()
         .filter(|(_, text)| *text != "<<")
         .map(|(i, text)| (text.clone(), json!(format!("key-{i}"))));
-    let annotations = strings
-        .iter()
-        .enumerate()
-        .map(|(i, text)| (format!("example.com/a{i}"), json!(text)));
+    let annotations = strings.iter().enumerate().map(|(i, text)| (format!("example.com/a{i}"), json!(text)));
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -46,18 +39,9 @@ fn config_map(wanted: impl Fn(&str) -> bool) -> Value {
 /// Compares entry by entry, so that a failure shows the string that was misread and not all of them.
 fn assert_same(read: &Value, meant: &Value) {
     for map in ["/data", "/metadata/annotations"] {
-        let entries = |object: &Value| {
-            object
-                .pointer(map)
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default()
-        };
+        let entries = |object: &Value| object.pointer(map).and_then(Value::as_object).cloned().unwrap_or_default();
         let (read, meant) = (entries(read), entries(meant));
-        let differing: Vec<_> = meant
-            .iter()
-            .filter(|(key, value)| read.get(*key) != Some(value))
-            .collect();
+        let differing: Vec<_> = meant.iter().filter(|(key, value)| read.get(*key) != Some(value)).collect();
         assert!(differing.is_empty(), "{map}: lost {differing:?}");
     }
     assert_eq!(read, meant);
@@ -68,15 +52,8 @@ fn folder_with(object: &Value) -> tempfile::TempDir {
     let kustomization = json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": ["config-map.yaml"],
     });
-    for (name, value) in [
-        ("config-map.yaml", object),
-        ("kustomization.yaml", &kustomization),
-    ] {
-        std::fs::write(
-            folder.path().join(name),
-            to_yaml(value).expect("strings can be written"),
-        )
-        .expect("a file");
+    for (name, value) in [("config-map.yaml", object), ("kustomization.yaml", &kustomization)] {
+        std::fs::write(folder.path().join(name), to_yaml(value).expect("strings can be written")).expect("a file");
     }
     folder
 }
@@ -92,21 +69,10 @@ fn kustomize_reads_the_strings_that_were_meant() {
 #[test]
 fn kubectl_reads_the_strings_that_were_meant() {
     let object = config_map(|_| true);
-    let arguments = [
-        "label",
-        "--local",
-        "-f",
-        "config-map.yaml",
-        "-o",
-        "json",
-        "added-by=the-test",
-    ];
+    let arguments = ["label", "--local", "-f", "config-map.yaml", "-o", "json", "added-by=the-test"];
     let printed = kubectl::run(&arguments, folder_with(&object).path()).unwrap();
     let mut read: Value = serde_json::from_str(&printed).expect("kubectl prints JSON");
     let metadata = read["metadata"].as_object_mut().expect("metadata");
-    assert_eq!(
-        metadata.remove("labels"),
-        Some(json!({"added-by": "the-test"}))
-    );
+    assert_eq!(metadata.remove("labels"), Some(json!({"added-by": "the-test"})));
     assert_same(&read, &object);
 }

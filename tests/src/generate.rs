@@ -45,22 +45,14 @@ pub fn project(size: Size) -> Generated {
     let mut out = Generated::default();
     out.files.insert("mesh.mesh".to_owned(), mesh(size));
     for (team, members) in services.chunks(TEAM).enumerate() {
-        let mut text = format!(
-            "namespace {} {{\n  owner @{}\n",
-            namespace(team),
-            namespace(team)
-        );
+        let mut text = format!("namespace {} {{\n  owner @{}\n", namespace(team), namespace(team));
         for service in members {
             service.declare(&services, size.inventory, &mut text);
         }
         text.push_str("}\n");
-        out.files
-            .insert(format!("teams/{}.mesh", namespace(team)), text);
+        out.files.insert(format!("teams/{}.mesh", namespace(team)), text);
         if size.inventory {
-            out.files.insert(
-                format!("kubernetes/{}.yaml", namespace(team)),
-                inventory::manifests(members),
-            );
+            out.files.insert(format!("kubernetes/{}.yaml", namespace(team)), inventory::manifests(members));
         }
     }
     environment::environments(&services, dice, &mut out.files);
@@ -76,8 +68,7 @@ fn namespace(team: usize) -> String {
 
 /// What belongs to nobody alone: the mesh, the gateway, the presets of the house.
 fn mesh(size: Size) -> String {
-    let mut text =
-        String::from("use std/grpc, std/http, std/canary, std/limits\n\nmesh company {\n");
+    let mut text = String::from("use std/grpc, std/http, std/canary, std/limits\n\nmesh company {\n");
     if size.inventory {
         text.push_str("  inventory     \"kubernetes/*.yaml\"\n");
     }

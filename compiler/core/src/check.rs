@@ -7,6 +7,7 @@ mod access;
 pub mod environment;
 mod exposure;
 mod graph;
+mod raw;
 mod release;
 mod rpc;
 mod shape;
@@ -27,7 +28,7 @@ use crate::lower::declaration::{Declarations, NamespaceDecl, ServiceDecl};
 use crate::lower::scope::stated_twice;
 use crate::lower::setting::{CallerKey, Field};
 use crate::model::traffic::Traffic;
-use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, RawResource, Service};
+use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, Service};
 use crate::project::Project;
 use crate::resolve::layers::{Draft, Origin};
 use crate::resolve::names::{Member, Names};
@@ -461,7 +462,7 @@ impl Resolve<'_, '_> {
             rate_limits: traffic::limits(&shape.stated.behaviour),
             replicas: shape.replicas,
             owner: shape.stated.owner.or(scope.and_then(|scope| scope.owner)).cloned(),
-            raw: raw(self.base.project, shape.stated.raw, out),
+            raw: raw::resources(self.base.project, shape.stated.raw, &self.environment.rendered(&shape.namespace), out),
         };
         (service, traffic, unknown, found)
     }
@@ -475,23 +476,6 @@ fn report_fault(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut Diagno
                 .help("restore the file from the deploy repository's history; nothing is rendered from a guess"),
         );
     }
-}
-
-/// The resources of `raw` files.
-fn raw<'f>(
-    project: &Project,
-    files: impl IntoIterator<Item = &'f Spanned<Text>>,
-    out: &mut Diagnostics,
-) -> Vec<RawResource> {
-    let mut list = Vec::new();
-    for written in files {
-        let Some(id) = project.raw.get(&written.span) else { continue };
-        match crate::project::raw::objects(&project.sources, *id) {
-            Ok(objects) => list.extend(objects.into_iter().map(|value| RawResource { span: written.span, value })),
-            Err(diagnostic) => out.add(*diagnostic),
-        }
-    }
-    list
 }
 
 #[expect(clippy::too_many_arguments, reason = "the last step of a check takes what all others made")]
@@ -519,14 +503,16 @@ fn assemble(
             mtls: scope.mtls.0,
             injection: scope.injection.clone(),
             services: by_namespace.remove(name).unwrap_or_default(),
-            raw: raw(base.project, scope.raw.iter().copied(), out),
+            raw: raw::resources(base.project, scope.raw.iter().copied(), &environment.rendered(name), out),
         })
         .collect();
-    Some(Mesh {
+    let mesh = Mesh {
         environment: environment.name.clone(),
         target: environment.target.clone()?,
         authorization: authorization?,
         namespaces,
         gateways: gateways.into_iter().map(|gateway| gateway.gateway).collect(),
-    })
+    };
+    raw::check(&mesh, out);
+    Some(mesh)
 }

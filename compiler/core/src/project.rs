@@ -75,7 +75,8 @@ impl Loader<'_> {
         if paths.is_empty() {
             let id = self.project.sources.add(".", "");
             let message = "there is no `.mesh` file in this folder or below";
-            let help = "run it in the project's folder, or choose one with `meshc -C DIR`; `meshc init` writes a first one";
+            let help =
+                "run it in the project's folder, or choose one with `meshc -C DIR`; `meshc init` writes a first one";
             out.add(Diagnostic::new(Code::NoMesh, Span::new(id, 0, 0), message).help(help));
         }
         let mut round: Vec<FileId> = Vec::new();

@@ -23,9 +23,7 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
             '"' => rest[1..].find('"').map_or(rest.len(), |end| end + 2),
             '{' | '}' | ',' | ';' => 1,
             _ if next.is_whitespace() => next.len_utf8(),
-            _ => rest
-                .find(|c: char| c.is_whitespace() || "{},;\"#".contains(c))
-                .unwrap_or(rest.len()),
+            _ => rest.find(|c: char| c.is_whitespace() || "{},;\"#".contains(c)).unwrap_or(rest.len()),
         };
         if next != '#' && !next.is_whitespace() {
             tokens.push(at..at + length);
@@ -37,22 +35,9 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
 
 /// A declaration with its words and blocks, however it is laid out.
 fn form(statement: &Statement) -> String {
-    let word = |word: &Word| {
-        format!(
-            "{}{:?}",
-            if word.comma_before { "," } else { "" },
-            word.text
-        )
-    };
+    let word = |word: &Word| format!("{}{:?}", if word.comma_before { "," } else { "" }, word.text);
     let words: Vec<String> = statement.words.iter().map(word).collect();
-    let block = statement.block.as_ref().map(|block| {
-        block
-            .statements
-            .iter()
-            .map(form)
-            .collect::<Vec<_>>()
-            .join(";")
-    });
+    let block = statement.block.as_ref().map(|block| block.statements.iter().map(form).collect::<Vec<_>>().join(";"));
     words.join(" ") + &block.map_or(String::new(), |block| format!("{{{block}}}"))
 }
 
@@ -64,19 +49,13 @@ fn declarations(text: &str) -> Vec<(Range<usize>, String)> {
     for statement in &file.statements {
         let inner = statement.block.iter().flat_map(|block| &block.statements);
         let inner: Vec<&Statement> = match statement.keyword() {
-            "namespace" | "environment" => inner
-                .filter(|s| ["service", "caller"].contains(&s.keyword()))
-                .collect(),
+            "namespace" | "environment" => inner.filter(|s| ["service", "caller"].contains(&s.keyword())).collect(),
             _ => Vec::new(),
         };
         if inner.is_empty() {
             list.push((statement.span.range(), form(statement)));
         }
-        list.extend(
-            inner
-                .into_iter()
-                .map(|statement| (statement.span.range(), form(statement))),
-        );
+        list.extend(inner.into_iter().map(|statement| (statement.span.range(), form(statement))));
     }
     list
 }
@@ -88,21 +67,15 @@ fn delete(texts: &Texts, path: &str, token: &Range<usize>) -> (Vec<String>, Vec<
     less.replace_range(token.clone(), "");
     let mut problems = Vec::new();
     // The deleted token belongs to the declaration around it; else it was the head of a namespace or environment.
-    let after: Vec<String> = declarations(&less)
-        .into_iter()
-        .map(|(_, form)| form)
-        .collect();
+    let after: Vec<String> = declarations(&less).into_iter().map(|(_, form)| form).collect();
     for (extent, form) in declarations(text) {
-        if !(extent.start <= token.start && token.end <= extent.end) && !after.contains(&form) {
+        let outside = token.start < extent.start || extent.end < token.end;
+        if outside && !after.contains(&form) {
             problems.push(format!("lost {form}"));
         }
     }
     let compiled = texts.clone().with(path, less).compile();
-    let syntax = compiled
-        .found
-        .iter()
-        .filter(|diagnostic| diagnostic.code == Code::Syntax)
-        .count();
+    let syntax = compiled.found.iter().filter(|diagnostic| diagnostic.code == Code::Syntax).count();
     if syntax > 1 {
         problems.push(format!("{syntax} findings of syntax"));
     }
@@ -126,11 +99,7 @@ fn one_missing_token_is_told_once() {
                 problems.extend(faults.into_iter().map(|fault| format!("{what}: {fault}")));
                 *counts.entry(found.len()).or_default() += 1;
                 if found.len() > 2 {
-                    println!(
-                        "{what}: {} findings\n    {}",
-                        found.len(),
-                        found.join("\n    ")
-                    );
+                    println!("{what}: {} findings\n    {}", found.len(), found.join("\n    "));
                 }
                 if found.len() > MOST {
                     problems.push(format!("{what}: {} findings", found.len()));

@@ -23,10 +23,7 @@ impl Mode {
     }
 
     fn of(update: bool, ci: bool) -> Self {
-        assert!(
-            !(update && ci),
-            "UPDATE_EXPECT is refused where CI is set: somebody has to read what changed"
-        );
+        assert!(!(update && ci), "UPDATE_EXPECT is refused where CI is set: somebody has to read what changed");
         if update { Self::Update } else { Self::Compare }
     }
 }
@@ -43,8 +40,7 @@ pub(crate) fn compare(folder: &Path, actual: &BTreeMap<String, String>, mode: Mo
             (Some(old), _) if old == *text => {}
             (old, Mode::Compare) => problems.push(diff(&file, old.as_deref().unwrap_or(""), text)),
             (_, Mode::Update) => {
-                std::fs::create_dir_all(file.parent().expect("a file in a folder"))
-                    .expect("a folder");
+                std::fs::create_dir_all(file.parent().expect("a file in a folder")).expect("a folder");
                 std::fs::write(&file, text).expect("a file");
             }
         }
@@ -52,10 +48,7 @@ pub(crate) fn compare(folder: &Path, actual: &BTreeMap<String, String>, mode: Mo
     for path in expected.keys() {
         let file = folder.join(path);
         match mode {
-            Mode::Compare => problems.push(format!(
-                "{} is expected, and nothing writes it",
-                shown(&file).display()
-            )),
+            Mode::Compare => problems.push(format!("{} is expected, and nothing writes it", shown(&file).display())),
             Mode::Update => remove(&file, folder),
         }
     }
@@ -73,10 +66,7 @@ fn read(folder: &Path, root: &Path, into: &mut BTreeMap<String, String>) {
         } else {
             let relative = path.strip_prefix(root).expect("a path below its root");
             let relative = relative.to_str().expect("a UTF-8 name").replace('\\', "/");
-            into.insert(
-                relative,
-                std::fs::read_to_string(&path).expect("a UTF-8 file"),
-            );
+            into.insert(relative, std::fs::read_to_string(&path).expect("a UTF-8 file"));
         }
     }
 }
@@ -84,10 +74,7 @@ fn read(folder: &Path, root: &Path, into: &mut BTreeMap<String, String>) {
 /// Removes a file and the folders that it leaves empty, up to `root` itself.
 fn remove(file: &Path, root: &Path) {
     std::fs::remove_file(file).expect("a file that can be removed");
-    let folders = file
-        .ancestors()
-        .skip(1)
-        .take_while(|folder| folder.starts_with(root));
+    let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
     for folder in folders {
         // It fails where something is left in it, and that is as it should be.
         if std::fs::remove_dir(folder).is_err() {
@@ -100,15 +87,11 @@ fn remove(file: &Path, root: &Path) {
 pub(crate) fn diff(file: &Path, expected: &str, actual: &str) -> String {
     let shown = shown(file).display().to_string();
     let diff = TextDiff::from_lines(expected, actual);
-    diff.unified_diff()
-        .header(&format!("{shown} (expected)"), &format!("{shown} (now)"))
-        .to_string()
+    diff.unified_diff().header(&format!("{shown} (expected)"), &format!("{shown} (now)")).to_string()
 }
 
 fn shown(file: &Path) -> PathBuf {
-    file.strip_prefix(super::repository(""))
-        .unwrap_or(file)
-        .to_path_buf()
+    file.strip_prefix(super::repository("")).unwrap_or(file).to_path_buf()
 }
 
 #[cfg(test)]
@@ -116,35 +99,21 @@ mod tests {
     use super::*;
 
     fn texts(list: &[(&str, &str)]) -> BTreeMap<String, String> {
-        list.iter()
-            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
-            .collect()
+        list.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
     }
 
     #[test]
     fn differences_and_orphans_are_reported_and_then_written() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (before, after) = (
-            texts(&[("a", "1\n"), ("old/b", "2\n")]),
-            texts(&[("a", "1\n3\n"), ("new/c", "4\n")]),
-        );
-        assert_eq!(
-            compare(folder.path(), &before, Mode::Update),
-            Vec::<String>::new()
-        );
-        assert_eq!(
-            compare(folder.path(), &before, Mode::Compare),
-            Vec::<String>::new()
-        );
+        let (before, after) = (texts(&[("a", "1\n"), ("old/b", "2\n")]), texts(&[("a", "1\n3\n"), ("new/c", "4\n")]));
+        assert_eq!(compare(folder.path(), &before, Mode::Update), Vec::<String>::new());
+        assert_eq!(compare(folder.path(), &before, Mode::Compare), Vec::<String>::new());
         let problems = compare(folder.path(), &after, Mode::Compare).join("\n");
         for part in ["+3\n", "+4\n", "old/b is expected, and nothing writes it"] {
             assert!(problems.contains(part), "{problems}");
         }
         compare(folder.path(), &after, Mode::Update);
-        assert_eq!(
-            compare(folder.path(), &after, Mode::Compare),
-            Vec::<String>::new()
-        );
+        assert_eq!(compare(folder.path(), &after, Mode::Compare), Vec::<String>::new());
         assert!(!folder.path().join("old").exists());
     }
 

@@ -27,15 +27,8 @@ pub(crate) fn fences(page: &str) -> Vec<Fence<'_>> {
         match open.take() {
             None => open = Some((info, offset, index + 1)),
             Some((info, begin, line)) => {
-                let (language, file) = info
-                    .split_once(' ')
-                    .map_or((info, None), |(a, b)| (a, Some(b.trim())));
-                fences.push(Fence {
-                    language,
-                    file,
-                    text: &page[begin..start],
-                    line,
-                });
+                let (language, file) = info.split_once(' ').map_or((info, None), |(a, b)| (a, Some(b.trim())));
+                fences.push(Fence { language, file, text: &page[begin..start], line });
             }
         }
     }
@@ -52,24 +45,13 @@ pub(crate) fn section<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
 
 #[test]
 fn fences_have_a_language_a_file_and_a_line() {
-    let page =
-        "# a\n\n## Wrong\n\n```mesh\nx\n```\n\n```yaml a/b.yaml\ny\n\nz\n```\n\n## Right\nq\n";
+    let page = "# a\n\n## Wrong\n\n```mesh\nx\n```\n\n```yaml a/b.yaml\ny\n\nz\n```\n\n## Right\nq\n";
     let wrong = section(page, "Wrong").expect("the section");
     assert!(!wrong.contains('q'));
     assert_eq!(section(page, "Neither"), None);
     let expected = [
-        Fence {
-            language: "mesh",
-            file: None,
-            text: "x\n",
-            line: 5,
-        },
-        Fence {
-            language: "yaml",
-            file: Some("a/b.yaml"),
-            text: "y\n\nz\n",
-            line: 9,
-        },
+        Fence { language: "mesh", file: None, text: "x\n", line: 5 },
+        Fence { language: "yaml", file: Some("a/b.yaml"), text: "y\n\nz\n", line: 9 },
     ];
     assert_eq!(fences(page), expected);
 }

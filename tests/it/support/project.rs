@@ -19,12 +19,7 @@ pub(crate) struct Texts(pub(crate) BTreeMap<String, String>);
 impl Texts {
     /// These texts.
     pub(crate) fn named<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(
-            texts
-                .into_iter()
-                .map(|(path, text)| (path.to_owned(), text.to_owned()))
-                .collect(),
-        )
+        Self(texts.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect())
     }
 
     /// Every text in and below a folder, except below its `expected`.
@@ -50,8 +45,7 @@ impl Texts {
                     self.add_folder(&path, &format!("{below}/"));
                 }
             } else {
-                self.0
-                    .insert(below, std::fs::read_to_string(&path).expect("a UTF-8 file"));
+                self.0.insert(below, std::fs::read_to_string(&path).expect("a UTF-8 file"));
             }
         }
     }
@@ -69,9 +63,7 @@ impl Texts {
 
     /// Compiles every environment.
     pub(crate) fn compile(&self) -> Compiled {
-        let world = MemoryWorld {
-            files: self.0.clone(),
-        };
+        let world = MemoryWorld { files: self.0.clone() };
         let mut found = Diagnostics::default();
         let project = project::load(&world, &mut found);
         let compilation = Compilation::new(&project, &mut found);
@@ -83,11 +75,7 @@ impl Texts {
             found.append_environment(environment, std::mem::take(&mut result.diagnostics));
             rendered.insert(environment.clone(), result);
         }
-        Compiled {
-            found: found.into_sorted(&environments),
-            rendered,
-            project,
-        }
+        Compiled { found: found.into_sorted(&environments), rendered, project }
     }
 
     fn state(&self, compilation: &Compilation<'_>, environment: &Text) -> State {
@@ -95,24 +83,16 @@ impl Texts {
             return State::default();
         }
         let facts = compilation.check(environment, &State::default()).facts;
-        let folder = facts
-            .deploy
-            .and_then(|deploy| deploy.folder)
-            .unwrap_or_else(|| environment.clone());
+        let folder = facts.deploy.and_then(|deploy| deploy.folder).unwrap_or_else(|| environment.clone());
         let versioned = compilation.versioned();
-        let names = versioned
-            .iter()
-            .map(|(namespace, service)| (namespace, service));
+        let names = versioned.iter().map(|(namespace, service)| (namespace, service));
         State::read(&folder, names, |path| Ok(self.0.get(path).cloned()))
     }
 }
 
 /// The names of the examples: the folders with a `mesh` declaration.
 pub(crate) fn examples() -> Vec<String> {
-    let examples: Vec<String> = folders("examples")
-        .iter()
-        .map(|folder| name(folder).to_owned())
-        .collect();
+    let examples: Vec<String> = folders("examples").iter().map(|folder| name(folder).to_owned()).collect();
     assert!(examples.len() >= 3, "{examples:?}");
     examples
 }
@@ -131,18 +111,12 @@ pub(crate) struct Compiled {
 impl Compiled {
     /// The files of every environment.
     pub(crate) fn files(&self) -> BTreeMap<String, String> {
-        self.rendered
-            .values()
-            .flat_map(|rendered| rendered.bundle.files.clone())
-            .collect()
+        self.rendered.values().flat_map(|rendered| rendered.bundle.files.clone()).collect()
     }
 
     /// One line for each finding: `file:line:column severity code message`, and the environments where not all.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.found
-            .iter()
-            .map(|diagnostic| self.line(diagnostic))
-            .collect()
+        self.found.iter().map(|diagnostic| self.line(diagnostic)).collect()
     }
 
     /// The line of one finding.
@@ -153,10 +127,7 @@ impl Compiled {
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
-        let mut line = format!(
-            "{place} {severity} {} {}",
-            diagnostic.code, diagnostic.message
-        );
+        let mut line = format!("{place} {severity} {} {}", diagnostic.code, diagnostic.message);
         if !diagnostic.environments.is_empty() {
             line += &format!(" [{}]", diagnostic.environments.join(", "));
         }

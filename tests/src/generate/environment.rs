@@ -8,11 +8,7 @@ use super::{TEAM, namespace};
 use crate::dice::Dice;
 
 /// Writes the environments' files and their patches.
-pub(super) fn environments(
-    services: &[Service],
-    dice: &mut Dice,
-    files: &mut BTreeMap<String, String>,
-) {
+pub(super) fn environments(services: &[Service], dice: &mut Dice, files: &mut BTreeMap<String, String>) {
     for (name, text) in [("dev", DEV), ("staging", STAGING), ("prod", PROD)] {
         files.insert(format!("environments/{name}.mesh"), text.to_owned());
     }
@@ -20,20 +16,11 @@ pub(super) fn environments(
     for (team, members) in services.chunks(TEAM).enumerate() {
         let team = namespace(team);
         files.insert(format!("teams/{team}.dev.mesh"), dev(&team, members));
-        files.insert(
-            format!("teams/{team}.staging.mesh"),
-            staging(&team, members),
-        );
+        files.insert(format!("teams/{team}.staging.mesh"), staging(&team, members));
         let patches = patches(&team, members, dice);
-        files.insert(
-            format!("teams/{team}.prod.mesh"),
-            prod(&team, members, !patches.is_empty()),
-        );
+        files.insert(format!("teams/{team}.prod.mesh"), prod(&team, members, !patches.is_empty()));
         if !patches.is_empty() {
-            files.insert(
-                format!("patches/{team}.yaml"),
-                format!("patches:\n{patches}"),
-            );
+            files.insert(format!("patches/{team}.yaml"), format!("patches:\n{patches}"));
         }
     }
 }
@@ -84,10 +71,7 @@ const PLATFORM: &str = r#"patches:
 
 /// The hosts that a team's pages are on, without the domain.
 fn hosts(team: &str, members: &[Service]) -> Vec<String> {
-    let pages = members
-        .iter()
-        .filter(|service| service.kind == Kind::Page)
-        .count();
+    let pages = members.iter().filter(|service| service.kind == Kind::Page).count();
     [(1, "www"), (2, "pages")]
         .iter()
         .filter(|(from, _)| pages >= *from)
@@ -112,17 +96,10 @@ fn dev(team: &str, members: &[Service]) -> String {
 fn staging(team: &str, members: &[Service]) -> String {
     let mut text = format!("environment staging {{\n  namespace {team} as {team}-staging\n");
     for host in hosts(team, members) {
-        let _ = writeln!(
-            text,
-            "  host {host}.example.com as {host}.staging.example.com"
-        );
+        let _ = writeln!(text, "  host {host}.example.com as {host}.staging.example.com");
     }
     for service in members.iter().filter(|service| service.releases) {
-        let _ = writeln!(
-            text,
-            "  service {team}/{} {{ canary {{ require 20 requests }} }}",
-            service.name
-        );
+        let _ = writeln!(text, "  service {team}/{} {{ canary {{ require 20 requests }} }}", service.name);
     }
     text.push_str("}\n");
     text
@@ -136,11 +113,7 @@ fn prod(team: &str, members: &[Service], patched: bool) -> String {
     }
     for service in members.iter().filter(|service| service.is_limited()) {
         let limit = 3000 + service.index % 1000;
-        let _ = writeln!(
-            text,
-            "  service {team}/{} {{ rate-limit {limit}/min each proxy }}",
-            service.name
-        );
+        let _ = writeln!(text, "  service {team}/{} {{ rate-limit {limit}/min each proxy }}", service.name);
     }
     text.push_str("}\n");
     text

@@ -53,11 +53,7 @@ metadata:
 fn deployment(service: &Service, version: &str, out: &mut String) {
     let (_, container, _) = service.kind.port();
     let (name, namespace) = (&service.name, namespace(service.team()));
-    let metrics = if service.kind == Kind::HttpApi {
-        "            - containerPort: 9090\n"
-    } else {
-        ""
-    };
+    let metrics = if service.kind == Kind::HttpApi { "            - containerPort: 9090\n" } else { "" };
     let _ = write!(
         out,
         "apiVersion: apps/v1

@@ -32,9 +32,7 @@ const NOUNS: [&str; 24] = [
     "search",
     "stock",
 ];
-const VERBS: [&str; 7] = [
-    "Get", "List", "Search", "Watch", "Create", "Update", "Delete",
-];
+const VERBS: [&str; 7] = ["Get", "List", "Search", "Watch", "Create", "Update", "Delete"];
 
 /// What a service is and speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,28 +111,19 @@ struct Settings {
 
 /// So many services.
 pub(super) fn services(count: usize, dice: &mut Dice) -> Vec<Service> {
-    (0..count)
-        .map(|index| service(index, count, dice))
-        .collect()
+    (0..count).map(|index| service(index, count, dice)).collect()
 }
 
 fn service(index: usize, count: usize, dice: &mut Dice) -> Service {
     let kind = Kind::of(index);
     // A store that everybody needs has more callers than one source of a policy may name.
-    let wanted = if kind == Kind::Store && dice.once_in(50) {
-        20 + dice.below(20)
-    } else {
-        1 + dice.below(4)
-    };
-    let mut callers: Vec<usize> = (0..wanted)
-        .filter_map(|_| caller(index, count, kind.callers(), dice))
-        .collect();
+    let wanted = if kind == Kind::Store && dice.once_in(50) { 20 + dice.below(20) } else { 1 + dice.below(4) };
+    let mut callers: Vec<usize> = (0..wanted).filter_map(|_| caller(index, count, kind.callers(), dice)).collect();
     callers.sort_unstable();
     callers.dedup();
     let releases = kind != Kind::Database && dice.percent(33);
     let weights = [5, 20, 50, 80, 100];
-    let recorded = [dice.percent(25), dice.percent(50)]
-        .map(|on| (on && releases).then(|| *dice.pick(&weights)));
+    let recorded = [dice.percent(25), dice.percent(50)].map(|on| (on && releases).then(|| *dice.pick(&weights)));
     Service {
         index,
         name: format!("{}-{index:05}", dice.pick(&NOUNS)),
@@ -190,11 +179,7 @@ impl Service {
     }
 
     fn grpc_service(&self) -> String {
-        format!(
-            "company.{}{}",
-            self.name[..1].to_uppercase(),
-            self.name[1..].replace('-', "")
-        )
+        format!("company.{}{}", self.name[..1].to_uppercase(), self.name[1..].replace('-', ""))
     }
 
     /// Writes its declaration, for the block of its namespace.
@@ -208,42 +193,21 @@ impl Service {
         };
         let mut presets = vec![preset];
         presets.extend(self.settings.ejects.then_some("eject-failing"));
-        presets.extend(self.releases.then_some(if self.index.is_multiple_of(2) {
-            "cautious"
-        } else {
-            "fast"
-        }));
+        presets.extend(self.releases.then_some(if self.index.is_multiple_of(2) { "cautious" } else { "fast" }));
         presets.retain(|preset| !preset.is_empty());
-        let is = if presets.is_empty() {
-            String::new()
-        } else {
-            format!(" is {}", presets.join(", "))
-        };
-        let _ = writeln!(
-            out,
-            "\n  ## What the company knows of each {}.",
-            self.name.split('-').next().unwrap_or("")
-        );
+        let is = if presets.is_empty() { String::new() } else { format!(" is {}", presets.join(", ")) };
+        let _ = writeln!(out, "\n  ## What the company knows of each {}.", self.name.split('-').next().unwrap_or(""));
         let _ = writeln!(out, "  service {}{is} {{", self.name);
         if !inventory {
             let (number, container, protocol) = self.kind.port();
-            let arrow = if number == container {
-                String::new()
-            } else {
-                format!(" -> {container}")
-            };
+            let arrow = if number == container { String::new() } else { format!(" -> {container}") };
             let _ = writeln!(out, "    port  {number}{arrow} {protocol}");
         }
         if self.releases {
             out.push_str("    version v1 -> v2\n");
         }
         if self.kind.is_grpc() {
-            let _ = writeln!(
-                out,
-                "    rpcs  {} {}",
-                self.grpc_service(),
-                self.verbs.join(", ")
-            );
+            let _ = writeln!(out, "    rpcs  {} {}", self.grpc_service(), self.verbs.join(", "));
         }
         self.declare_callers(all, out);
         self.declare_settings(out);
@@ -256,22 +220,13 @@ impl Service {
                 true => ("www", String::new()),
                 false => ("pages", format!(" /{}/**", self.name)),
             };
-            let _ = writeln!(
-                out,
-                "    expose {host}.{}.example.com{path} on ingress",
-                namespace(self.team())
-            );
+            let _ = writeln!(out, "    expose {host}.{}.example.com{path} on ingress", namespace(self.team()));
             return;
         }
         if self.callers.is_empty() {
             out.push_str("    allow none\n");
         }
-        for (place, caller) in self
-            .callers
-            .iter()
-            .filter_map(|index| all.get(*index))
-            .enumerate()
-        {
+        for (place, caller) in self.callers.iter().filter_map(|index| all.get(*index)).enumerate() {
             let name = if caller.team() == self.team() {
                 caller.name.clone()
             } else {
@@ -292,24 +247,12 @@ impl Service {
 
     fn declare_settings(&self, out: &mut String) {
         if let (Some(requests), true) = (self.settings.pool, self.kind != Kind::Database) {
-            let _ = writeln!(
-                out,
-                "    connection-pool {{ requests {requests}; pending-requests {} }}",
-                requests / 10
-            );
+            let _ = writeln!(out, "    connection-pool {{ requests {requests}; pending-requests {} }}", requests / 10);
         }
         if let (Some(limit), true) = (self.settings.limit, self.kind != Kind::Database) {
-            let _ = writeln!(
-                out,
-                "    rate-limit {limit}/min burst {} each proxy",
-                limit / 10
-            );
+            let _ = writeln!(out, "    rate-limit {limit}/min burst {} each proxy", limit / 10);
             if self.settings.limit_of_caller && self.kind != Kind::Page {
-                let _ = writeln!(
-                    out,
-                    "    rate-limit {}/min per caller each proxy",
-                    limit / 2
-                );
+                let _ = writeln!(out, "    rate-limit {}/min per caller each proxy", limit / 2);
             }
         }
         if self.is_first_page() {
@@ -328,11 +271,7 @@ impl Service {
     pub(super) fn record(&self, out: &mut BTreeMap<String, String>) {
         for (environment, weight) in ["staging", "prod"].iter().zip(self.recorded) {
             let Some(weight) = weight else { continue };
-            let path = format!(
-                "state/{environment}/{}/{}.json",
-                namespace(self.team()),
-                self.name
-            );
+            let path = format!("state/{environment}/{}/{}.json", namespace(self.team()), self.name);
             let text = format!(
                 "{{\"schema\":1,\"stable\":\"v1\",\"canary\":\"v2\",\"weight\":{weight},\
                  \"since\":\"2026-11-23T03:00:00Z\"}}"
