@@ -185,3 +185,13 @@ fn a_file_that_the_system_refuses_is_a_code_of_its_own() {
         assert!(run.stderr.contains("permission denied"), "{}", run.stderr);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_leads_nowhere_is_no_fault_of_the_project() {
+    let folder = Folder::shop();
+    folder.edit("shop.mesh", "mesh shop {", "mesh shop {\n  inventory \"circle.yaml\"");
+    std::os::unix::fs::symlink("circle.yaml", folder.path("circle.yaml")).unwrap();
+    let run = folder.meshc(&["check"]).ended(3);
+    assert!(run.stderr.contains("`circle.yaml` cannot be read: too many levels of symbolic links"), "{}", run.stderr);
+}
