@@ -50,9 +50,7 @@ fn walk(folder: &Path, name: &str, existing: &mut Existing) -> Result<(), Failur
     let mut folders = vec![name.to_owned()];
     while let Some(path) = folders.pop() {
         let full = folder.join(&path);
-        let Ok(kind) = std::fs::symlink_metadata(&full) else {
-            continue;
-        };
+        let Ok(kind) = std::fs::symlink_metadata(&full) else { continue };
         if !kind.is_dir() {
             // `check_parents` refuses it, with the name of what is in the way.
             continue;
@@ -61,9 +59,7 @@ fn walk(folder: &Path, name: &str, existing: &mut Existing) -> Result<(), Failur
         for entry in std::fs::read_dir(&full).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
-                continue;
-            };
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
             let path = format!("{path}/{name}");
             let kind = entry.file_type().map_err(failed)?;
             if kind.is_dir() {
@@ -89,9 +85,7 @@ fn check_parents(folder: &Path, path: &str, seen: &mut BTreeSet<String>) -> Resu
         return Err(Failure::Refused(format!("nothing was written: `{path}` is not a path below the output folder")));
     }
     for (at, _) in path.match_indices('/') {
-        let Some(parent) = path.get(..at) else {
-            continue;
-        };
+        let Some(parent) = path.get(..at) else { continue };
         if seen.contains(parent) {
             continue;
         }
@@ -126,9 +120,7 @@ pub(crate) fn write(folder: &Path, updates: &[Update<'_>]) -> Result<(), Failure
     let mut staged: BTreeMap<bool, Vec<Staged>> = BTreeMap::new();
     for update in updates {
         for path in &update.steps.write {
-            let Some(text) = update.bundle.files.get(path) else {
-                continue;
-            };
+            let Some(text) = update.bundle.files.get(path) else { continue };
             let full = folder.join(path);
             made.folders_of(&full)?;
             // Locks last: what an interrupted run leaves behind is then still owned, and the next run finishes it.
@@ -177,9 +169,7 @@ struct Made {
 impl Made {
     /// Makes the folder of a file, and those above it.
     fn folders_of(&mut self, file: &Path) -> Result<(), Failure> {
-        let Some(parent) = file.parent() else {
-            return Ok(());
-        };
+        let Some(parent) = file.parent() else { return Ok(()) };
         if parent.as_os_str().is_empty() || self.seen.contains(parent) {
             return Ok(());
         }

@@ -138,9 +138,7 @@ pub(crate) fn format(sources: &SourceMap, file: FileId, found: &mut Diagnostics)
 
 /// What is recorded about an environment's releases; nothing without a checkout.
 fn state(checkout: Option<&Checkout>, project: &Project, environment: &Text, versioned: &[(Text, Text)]) -> State {
-    let Some(checkout) = checkout else {
-        return State::default();
-    };
+    let Some(checkout) = checkout else { return State::default() };
     let names = versioned.iter().map(|(namespace, service)| (namespace, service));
     State::read(&state_folder(project, environment), names, |path| checkout.read(path))
 }
@@ -199,7 +197,14 @@ pub(crate) fn draft(name: &str, manifests: &[(String, String)]) -> Drafted {
     let mut found = Diagnostics::default();
     let inventory = inventory::read_all(&sources, &files, &mut found);
     let paths: Vec<String> = manifests.iter().map(|(path, _)| path.clone()).collect();
-    let draft = init::draft(&inventory, &paths, &init::Options { name: name.into() });
+    let mut draft = init::draft(&inventory, &paths, &init::Options { name: name.into() });
+    for (path, text) in &mut draft.files {
+        let mut drafts = SourceMap::default();
+        let id = drafts.add(path.as_str(), text);
+        if let Some(canonical) = format(&drafts, id, &mut Diagnostics::default()) {
+            *text = canonical;
+        }
+    }
     let objects = (inventory.workloads.len(), inventory.services.len());
     Drafted { findings: found.into_sorted(&[]), sources, draft, objects }
 }

@@ -110,7 +110,8 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
     let (environment, facts) = Environment::merge(name, declarations, &base.names, out);
     let patches = environment.patches.clone();
     let inventory = inventory(base.project, &base.names, &environment, out);
-    let cluster = Cluster { index: Index::new(&inventory), inventory: &inventory };
+    let incomplete = base.project.incomplete;
+    let cluster = Cluster { incomplete, index: Index::new(&inventory), inventory: &inventory };
     let drafts: Vec<(&Text, &'p ServiceDecl, Cow<'_, Draft<'p>>)> = base
         .services
         .iter()

@@ -28,6 +28,8 @@ pub struct Compilation<'p> {
     pub(crate) base: Base<'p>,
     /// What neither loading nor resolving could read.
     unread: Unread,
+    /// Reading or resolving found errors: nothing is rendered.
+    faulty: bool,
 }
 
 /// One environment, checked.
@@ -56,7 +58,8 @@ pub struct Rendered {
 }
 
 impl<'p> Compilation<'p> {
-    /// Resolves names, presets and services. What does not depend on an environment is reported here.
+    /// Resolves names, presets and services. What does not depend on an environment is reported here. `out` already
+    /// holds what reading the project found, for any error in it forbids rendering.
     pub fn new(project: &'p Project, out: &mut Diagnostics) -> Self {
         let declarations = &project.declarations;
         let mut found = Diagnostics::default();
@@ -102,7 +105,7 @@ impl<'p> Compilation<'p> {
         unread.fold(&mut found, &declarations.extents);
         unread.add(&found, &declarations.extents);
         out.append(found);
-        Self { base: Base { project, names, presets, drafts, services }, unread }
+        Self { base: Base { project, names, presets, drafts, services }, unread, faulty: out.has_errors() }
     }
 
     /// The environments, sorted.
@@ -159,7 +162,7 @@ impl<'p> Compilation<'p> {
             releases = self::releases(mesh);
             bundle = render_mesh(mesh, &folder, &patches, &mut diagnostics);
         }
-        if diagnostics.has_errors() {
+        if self.faulty || diagnostics.has_errors() {
             bundle = Bundle::default();
         }
         self.fold(&mut diagnostics);

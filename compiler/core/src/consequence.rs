@@ -153,6 +153,7 @@ fn is_absence(code: Code) -> bool {
             | Code::ReleaseWithoutPlan
             | Code::GateNotHonest
             | Code::PresetConflict
+            | Code::PerTryTooLong
             | Code::RetriesExceedTimeout
             | Code::ConditionNeverFires
             | Code::CallerGivesUpFirst

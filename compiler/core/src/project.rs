@@ -42,6 +42,8 @@ pub struct Project {
     pub patches: BTreeMap<Span, FileId>,
     /// Files that patch entries name, by the patch file and the path as written.
     pub patch_parts: BTreeMap<(FileId, Text), FileId>,
+    /// An inventory or `.proto` file could not be read: what it would have said is not missed once more.
+    pub incomplete: bool,
     /// The `.mesh` files of the project itself, without those of the standard library.
     pub mesh_files: Vec<FileId>,
     /// What could not be read, so that nobody can say what is missing.
@@ -296,13 +298,17 @@ impl Loader<'_> {
 
     /// All files of one layer; an object in two of them is a duplicate.
     fn inventory(&mut self, patterns: &[Spanned<Text>], out: &mut Diagnostics) -> Inventory {
+        let before = out.len();
         let mut files: Vec<FileId> = patterns.iter().flat_map(|pattern| self.files(pattern, out)).collect();
         files.sort();
         files.dedup();
-        inventory::read::read_all(&self.project.sources, &files, out)
+        let read = inventory::read::read_all(&self.project.sources, &files, out);
+        self.project.incomplete |= out.has_errors_since(before);
+        read
     }
 
     fn protos(&mut self, patterns: &[Spanned<Text>], out: &mut Diagnostics) {
+        let before = out.len();
         for pattern in patterns {
             let files = self.files(pattern, out);
             let mut rpcs = Rpcs::default();
@@ -311,6 +317,7 @@ impl Loader<'_> {
             }
             self.project.rpcs.insert(pattern.span, rpcs);
         }
+        self.project.incomplete |= out.has_errors_since(before);
     }
 
     fn raw(&mut self, files: &[Spanned<Text>], out: &mut Diagnostics) {

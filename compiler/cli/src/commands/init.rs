@@ -76,9 +76,7 @@ pub(crate) fn run(session: &Session, args: &InitArgs) -> Result<(), Failure> {
 /// A second mesh beside the first would make neither of them valid.
 fn refuse_project(folder: &Path, shown: &Path) -> Result<(), Failure> {
     let files = mesh_files_below(folder).map_err(|(path, error)| Failure::file("read", &path, &error))?;
-    let Some(first) = files.first() else {
-        return Ok(());
-    };
+    let Some(first) = files.first() else { return Ok(()) };
     let first = first.strip_prefix(folder).unwrap_or(first);
     Err(Failure::Refused(format!(
         "nothing was written: `{}` has a project already (`{}`); choose another folder with `-C DIR`",

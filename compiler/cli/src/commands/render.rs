@@ -117,9 +117,7 @@ fn releases(renderings: &[Rendering]) -> String {
         // What the environments have, each with those that have it, in order.
         let mut shares: Vec<(String, Vec<&str>)> = Vec::new();
         for rendering in renderings {
-            let Some(described) = find(rendering, *name).map(describe) else {
-                continue;
-            };
+            let Some(described) = find(rendering, *name).map(describe) else { continue };
             match shares.iter_mut().find(|(known, _)| *known == described) {
                 Some((_, environments)) => environments.push(&rendering.environment),
                 None => shares.push((described, vec![&rendering.environment])),

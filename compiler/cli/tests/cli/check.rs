@@ -178,10 +178,20 @@ fn a_link_does_not_lead_out_of_the_project() {
 fn a_file_that_the_system_refuses_is_a_code_of_its_own() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::shop();
-    std::fs::set_permissions(folder.path("shop.mesh"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(folder.path("shop.mesh"), std::fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser reads everything.
     if std::fs::read(folder.path("shop.mesh")).is_err() {
         let run = folder.meshc(&["check"]).ended(3);
         assert!(run.stderr.contains("permission denied"), "{}", run.stderr);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_leads_nowhere_is_no_fault_of_the_project() {
+    let folder = Folder::shop();
+    folder.edit("shop.mesh", "mesh shop {", "mesh shop {\n  inventory \"circle.yaml\"");
+    std::os::unix::fs::symlink("circle.yaml", folder.path("circle.yaml")).unwrap();
+    let run = folder.meshc(&["check"]).ended(3);
+    assert!(run.stderr.contains("`circle.yaml` cannot be read: too many levels of symbolic links"), "{}", run.stderr);
 }

@@ -139,7 +139,7 @@ fn finish(decl: &GatewayDecl, environment: &Environment<'_>, out: &mut Diagnosti
     );
     GatewayShape {
         account: decl.account.as_ref().map(|account| (environment.rendered(&account.value.0), account.value.1.clone())),
-        broken: decl.broken || out.len() > before,
+        broken: decl.broken || out.has_errors_since(before),
         gateway: Gateway {
             name: name.value.clone(),
             span: name.span,

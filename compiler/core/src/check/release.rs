@@ -1,7 +1,5 @@
 //! Versions, the recorded state, and the plan of a release.
 
-use std::collections::BTreeSet;
-
 use super::shape::Shape;
 use super::traffic;
 use crate::code::Code;
@@ -32,14 +30,11 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
         out.add(traffic::headless("version", span, headless));
     }
     check_plan(shape, declared, span, out);
-    let known = out.len();
+    check_names(declared, span, out)?;
     let shares = shares(declared, span, recorded, out)?;
-    let waits = out.len() > known;
     let held = recorded.is_some_and(|recorded| recorded.held);
     let routing = build(&shares, held, span, out)?;
-    // A promote compiles nothing, so that the next version is looked for before it gets any traffic.
-    let next = declared.next.as_ref().map(|next| &next.value).filter(|_| !waits);
-    check_pods(shape, &routing, next, span, out);
+    check_pods(shape, declared, &routing, span, out);
     Some(routing)
 }
 
@@ -94,18 +89,9 @@ fn shares(declared: &VersionDecl, span: Span, recorded: Option<&Recorded>, out: 
 }
 
 fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Option<Routing> {
-    let mut subsets: Vec<Subset> = Vec::new();
-    let versions = std::iter::once(&shares.stable)
-        .chain(shares.canary.as_ref().map(|(version, _)| version))
-        .chain(shares.former.as_ref());
-    for version in versions {
-        let name = subset_name(version);
-        if let Some(other) = subsets.iter().find(|subset| subset.name == name) {
-            out.add(colliding(&other.version, version, span));
-            return None;
-        }
-        subsets.push(Subset { name, version: version.clone() });
-    }
+    let canary = shares.canary.as_ref().map(|(version, _)| version);
+    let versions: Vec<&Text> = std::iter::once(&shares.stable).chain(canary).chain(shares.former.as_ref()).collect();
+    let subsets = subsets(&versions, span, out)?;
     let (weights, at_hold, summary) = match &shares.canary {
         None => (vec![(0, 100)], vec![(0, 100)], format!("{} 100 %", shares.stable)),
         Some((canary, weight)) => {
@@ -118,11 +104,23 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
     Some(Routing { subsets, weights, held: at_hold, summary })
 }
 
-fn colliding(version: &Text, other: &Text, span: Span) -> Diagnostic {
-    let message = format!("`{version}` and `{other}` both become the subset `{}`", subset_name(version));
-    Diagnostic::new(Code::VersionsCollide, span, message)
-        .note("a subset is named in lower-case letters, digits and `-`")
-        .help("give one of the versions another name")
+/// A subset for each version, in order; two versions with one name are an error.
+fn subsets(versions: &[&Text], span: Span, out: &mut Diagnostics) -> Option<Vec<Subset>> {
+    let mut subsets: Vec<Subset> = Vec::new();
+    for version in versions {
+        let name = subset_name(version);
+        if let Some(other) = subsets.iter().find(|subset| subset.name == name) {
+            let message = format!("`{}` and `{version}` both become the subset `{name}`", other.version);
+            out.add(
+                Diagnostic::new(Code::VersionsCollide, span, message)
+                    .note("a subset is named in lower-case letters, digits and `-`")
+                    .help("give one of the versions another name"),
+            );
+            return None;
+        }
+        subsets.push(Subset { name, version: (*version).clone() });
+    }
+    Some(subsets)
 }
 
 /// A DNS-1123 label made of a version, which may hold capitals, `.` and `_`.
@@ -132,23 +130,35 @@ pub(crate) fn subset_name(version: &str) -> Text {
     name.into()
 }
 
-/// Every version that gets traffic, now or by the release that `next` ends, has pods, as far as the inventory knows.
-fn check_pods(shape: &Shape<'_>, routing: &Routing, next: Option<&Text>, span: Span, out: &mut Diagnostics) {
+/// Two versions of a release need two subsets.
+fn check_names(declared: &VersionDecl, span: Span, out: &mut Diagnostics) -> Option<()> {
+    let next = declared.next.as_ref().map(|next| &next.value);
+    let versions: Vec<&Text> = std::iter::once(&declared.stable.value).chain(next).collect();
+    subsets(&versions, span, out).map(|_| ())
+}
+
+/// Every version that gets traffic, or is about to, has pods, as far as the inventory knows. The pods of a release
+/// stand before the first request is sent to them.
+fn check_pods(shape: &Shape<'_>, declared: &VersionDecl, routing: &Routing, span: Span, out: &mut Diagnostics) {
     if shape.workloads.is_empty() || shape.broken {
         return;
     }
     let label = |version: &Text| shape.workloads.iter().any(|workload| workload.labels.get("version") == Some(version));
     let routed = routing.weights.iter().filter(|(_, weight)| *weight > 0);
-    let routed = routed.filter_map(|(index, _)| routing.subsets.get(*index)).map(|subset| &subset.version);
-    let routed: BTreeSet<&Text> = routed.chain(next).collect();
-    for version in routed {
+    let mut versions: Vec<&Text> =
+        routed.filter_map(|(index, _)| routing.subsets.get(*index)).map(|subset| &subset.version).collect();
+    versions.extend(declared.next.as_ref().map(|next| &next.value).filter(|next| !versions.contains(next)));
+    for version in versions {
         if label(version) {
             continue;
         }
+        let stated = [Some(&declared.stable), declared.next.as_ref()];
+        let at =
+            stated.into_iter().flatten().find(|stated| stated.value == *version).map_or(span, |stated| stated.span);
         let mut diagnostic = Diagnostic::new(
             Code::UnknownVersion,
-            span,
-            format!("no pod of `{}` carries `version: {}`", shape.decl.name.value, version),
+            at,
+            format!("no pod of `{}` carries `version: {version}`", shape.decl.name.value),
         );
         let carried: Vec<&str> =
             shape.workloads.iter().filter_map(|w| w.labels.get("version")).map(Text::as_str).collect();
@@ -160,9 +170,12 @@ fn check_pods(shape: &Shape<'_>, routing: &Routing, next: Option<&Text>, span: S
             diagnostic = diagnostic.related(workload.span, text);
         }
         diagnostic = diagnostic.note("its subset would be empty, and every call sent to it would fail");
-        out.add(match suggest::nearest(version, carried) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None => diagnostic.help(format!("add `version: {}` to the labels of the pod template", version)),
+        let free = |near: &&str| {
+            declared.next.as_ref().is_none_or(|next| next.value != **near) && declared.stable.value != **near
+        };
+        out.add(match suggest::nearest(version, carried).filter(free) {
+            Some(near) if at != span => diagnostic.suggest(format!("did you mean `{near}`?"), at, near),
+            _ => diagnostic.help(format!("add a workload with `version: {version}` among the labels of its pods")),
         });
     }
 }
@@ -173,9 +186,6 @@ fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut D
         check_stages(stages, out);
     }
     let Some(next) = &declared.next else { return };
-    if subset_name(&declared.stable.value) == subset_name(&next.value) {
-        out.add(colliding(&declared.stable.value, &next.value, span));
-    }
     let Some((stages, stages_at)) = canary.stages else {
         out.add(
             Diagnostic::new(Code::ReleaseWithoutPlan, span, format!("nothing says how `{}` is released", next.value))

@@ -111,11 +111,7 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
     if view.authorization == Authorization::DryRun && view.shapes.is_empty() {
         return;
     }
-    let mut namespaces: HashSet<&Text> = view.shapes.iter().map(|shape| &shape.namespace).collect();
-    // A service whose selector finds nothing may be meant for any of them.
-    for shape in view.shapes.iter().filter(|shape| shape.broken && shape.workloads.is_empty()) {
-        namespaces.remove(&shape.namespace);
-    }
+    let namespaces: HashSet<&Text> = view.shapes.iter().map(|shape| &shape.namespace).collect();
     let mut declared: HashSet<WorkloadKey<'_>> = HashSet::new();
     for workload in view.shapes.iter().flat_map(|shape| &shape.workloads) {
         declared.insert(key(workload));
@@ -126,8 +122,16 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
     }
     let names: HashSet<(&Text, &Text)> =
         view.shapes.iter().map(|shape| (&shape.namespace, &shape.decl.name.value)).collect();
+    let broken: HashSet<(&Text, &Text)> = view
+        .shapes
+        .iter()
+        .filter(|shape| shape.broken)
+        .map(|shape| (&shape.namespace, &shape.decl.name.value))
+        .collect();
     for workload in view.cluster.inventory.workloads.values() {
-        if !namespaces.contains(&workload.namespace) || declared.contains(&key(workload)) {
+        // The service of its name may select it once its own fault is repaired.
+        let of_broken = broken.contains(&(&workload.namespace, &workload.name));
+        if !namespaces.contains(&workload.namespace) || declared.contains(&key(workload)) || of_broken {
             continue;
         }
         let kind = workload.kind.name();
