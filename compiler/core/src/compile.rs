@@ -206,7 +206,7 @@ fn releases(mesh: &Mesh) -> Vec<(Text, Text, String)> {
     let mut list = Vec::new();
     for namespace in &mesh.namespaces {
         for service in &namespace.services {
-            if let Some(routing) = &service.routing {
+            if let Some(routing) = service.routing.as_ref().filter(|routing| routing.release) {
                 list.push((namespace.name.clone(), service.name.clone(), routing.summary.clone()));
             }
         }
