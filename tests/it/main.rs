@@ -2,9 +2,9 @@
 
 mod examples;
 mod golden;
-mod kubectl;
 mod kustomize;
 mod pages;
+mod properties;
 mod reference;
 mod support;
 mod yaml_readers;

@@ -258,6 +258,13 @@ fn scopes<'p>(
         let mtls = mtls.map_or((MtlsMode::Strict, None), |(mode, span)| (mode, Some(span)));
         scopes.insert(name.clone(), NamespaceScope { mtls, owner: owner.map(|s| &s.value), injection, protos, raw });
     }
+    let homeless = mesh.filter(|_| names.default_namespace.is_empty()).and_then(|mesh| mesh.scope.raw.first());
+    if let Some(raw) = homeless {
+        out.add(
+            Diagnostic::new(Code::MissingSetting, raw.span, "nothing says in which namespace these resources live")
+                .help("write `namespace NAME` into the `mesh` block, or `raw` into a `namespace` block"),
+        );
+    }
     if let (true, Some(mesh)) = (missing, mesh.filter(|mesh| !mesh.broken)) {
         out.add(
             Diagnostic::new(Code::MissingSetting, mesh.name.span, "the mesh does not state its mTLS mode")

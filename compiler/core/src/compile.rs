@@ -6,6 +6,7 @@ use crate::bundle::Bundle;
 use crate::bundle::assemble::Assembly;
 use crate::check::{self, Base, environment::Facts};
 use crate::code::Code;
+use crate::consequence::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::istio;
 use crate::lower::setting::Field;
@@ -25,6 +26,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A project whose declarations are resolved, ready to be checked and rendered for each of its environments.
 pub struct Compilation<'p> {
     pub(crate) base: Base<'p>,
+    /// What neither loading nor resolving could read.
+    unread: Unread,
     /// Reading or resolving found errors: nothing is rendered.
     faulty: bool,
 }
@@ -59,9 +62,10 @@ impl<'p> Compilation<'p> {
     /// holds what reading the project found, for any error in it forbids rendering.
     pub fn new(project: &'p Project, out: &mut Diagnostics) -> Self {
         let declarations = &project.declarations;
-        let names = Names::collect(declarations, out);
-        check_mesh(project, &names, out);
-        let presets = Presets::build(declarations, out);
+        let mut found = Diagnostics::default();
+        let names = Names::collect(declarations, &mut found);
+        check_mesh(project, &names, &mut found);
+        let presets = Presets::build(declarations, &mut found);
         let mut services: Vec<(Text, usize)> = names
             .members
             .iter()
@@ -92,12 +96,16 @@ impl<'p> Compilation<'p> {
             .collect();
         let drafts = drafts
             .into_iter()
-            .map(|(draft, found)| {
-                out.append(found);
+            .map(|(draft, of_draft)| {
+                found.append(of_draft);
                 draft
             })
             .collect();
-        Self { base: Base { project, names, presets, drafts, services }, faulty: out.has_errors() }
+        let mut unread = project.unread.clone();
+        unread.fold(&mut found, &declarations.extents);
+        unread.add(&found, &declarations.extents);
+        out.append(found);
+        Self { base: Base { project, names, presets, drafts, services }, unread, faulty: out.has_errors() }
     }
 
     /// The environments, sorted.
@@ -136,6 +144,7 @@ impl<'p> Compilation<'p> {
         if let (Some(mesh), false) = (&checked.mesh, diagnostics.has_errors()) {
             istio::check(mesh, &mut diagnostics);
         }
+        self.fold(&mut diagnostics);
         Checked { mesh: checked.mesh, facts: checked.facts, diagnostics, patches: checked.patches }
     }
 
@@ -156,7 +165,12 @@ impl<'p> Compilation<'p> {
         if self.faulty || diagnostics.has_errors() {
             bundle = Bundle::default();
         }
+        self.fold(&mut diagnostics);
         Rendered { bundle, diagnostics, releases, facts }
+    }
+
+    fn fold(&self, diagnostics: &mut Diagnostics) {
+        self.unread.fold(diagnostics, &self.base.project.declarations.extents);
     }
 
     fn patches(&self, files: &[Spanned<Text>], out: &mut Diagnostics) -> Patches {

@@ -35,7 +35,7 @@ pub const RESERVED: &[&str] = &["policy", "test", "external"];
 
 /// Lowers one file.
 pub fn lower(file: &File, out: &mut Diagnostics) -> Declarations {
-    let mut into = Declarations::default();
+    let mut into = Declarations { extents: crate::consequence::extents(file), ..Declarations::default() };
     for statement in &file.statements {
         match statement.keyword() {
             "use" => lower_use(statement, &mut into, out),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::code::Code;
+use crate::consequence::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Inventory;
 use crate::lower::declaration::{Declarations, EnvironmentDecl, UseTarget};
@@ -45,15 +46,24 @@ pub struct Project {
     pub incomplete: bool,
     /// The `.mesh` files of the project itself, without those of the standard library.
     pub mesh_files: Vec<FileId>,
+    /// What could not be read, so that nobody can say what is missing.
+    pub unread: Unread,
 }
 
 /// Reads a project. What is missing or faulty is reported, and the rest is there.
 pub fn load(world: &dyn World, out: &mut Diagnostics) -> Project {
     let mut loader =
         Loader { world, project: Project { boundary: ".".into(), ..Project::default() }, read: BTreeMap::new() };
-    loader.mesh_files(out);
-    loader.named_files(out);
-    loader.project
+    let mut found = Diagnostics::default();
+    loader.mesh_files(&mut found);
+    loader.named_files(&mut found);
+    let mut project = loader.project;
+    let extents = &project.declarations.extents;
+    project.unread.add_texts(&found, extents);
+    project.unread.fold(&mut found, extents);
+    project.unread.add(&found, extents);
+    out.append(found);
+    project
 }
 
 struct Loader<'w> {

@@ -317,7 +317,7 @@ pub(crate) fn check_claims<'m>(
                 Diagnostic::new(
                     Code::DuplicateExposure,
                     exposure.span,
-                    format!("`{other}` and `{service}` both claim {} of `{}`", shown(&exposure.path), exposure.host),
+                    format!("`{other}` and `{service}` both claim {} of this host", shown(&exposure.path)),
                 )
                 .label(format!("claimed by `{service}`"))
                 .related(*span, format!("claimed by `{other}`"))
