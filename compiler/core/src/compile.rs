@@ -142,7 +142,12 @@ impl<'p> Compilation<'p> {
         let mut diagnostics = Diagnostics::default();
         let checked = check::check(&self.base, environment, state, &mut diagnostics);
         if let (Some(mesh), false) = (&checked.mesh, diagnostics.has_errors()) {
-            istio::check(mesh, &mut diagnostics);
+            let mut found = Diagnostics::default();
+            istio::check(mesh, &mut found);
+            // What a gateway with a faulty line seems to lack may be what the line would have said.
+            let gateways = &self.base.project.declarations.gateways;
+            found.retain(|d| !gateways.iter().any(|gateway| gateway.broken && gateway.name.span == d.primary.span));
+            diagnostics.append(found);
         }
         self.fold(&mut diagnostics);
         Checked { mesh: checked.mesh, facts: checked.facts, diagnostics, patches: checked.patches }
