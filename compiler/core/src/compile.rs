@@ -142,7 +142,12 @@ impl<'p> Compilation<'p> {
         let mut diagnostics = Diagnostics::default();
         let checked = check::check(&self.base, environment, state, &mut diagnostics);
         if let (Some(mesh), false) = (&checked.mesh, diagnostics.has_errors()) {
-            istio::check(mesh, &mut diagnostics);
+            let mut found = Diagnostics::default();
+            istio::check(mesh, &mut found);
+            // What a gateway with a faulty line seems to lack may be what the line would have said.
+            let gateways = &self.base.project.declarations.gateways;
+            found.retain(|d| !gateways.iter().any(|gateway| gateway.broken && gateway.name.span == d.primary.span));
+            diagnostics.append(found);
         }
         self.fold(&mut diagnostics);
         Checked { mesh: checked.mesh, facts: checked.facts, diagnostics, patches: checked.patches }
@@ -220,7 +225,7 @@ fn releases(mesh: &Mesh) -> Vec<(Text, Text, String)> {
     let mut list = Vec::new();
     for namespace in &mesh.namespaces {
         for service in &namespace.services {
-            if let Some(routing) = &service.routing {
+            if let Some(routing) = service.routing.as_ref().filter(|routing| routing.release) {
                 list.push((namespace.name.clone(), service.name.clone(), routing.summary.clone()));
             }
         }

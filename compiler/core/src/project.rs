@@ -186,7 +186,11 @@ impl Loader<'_> {
         let id = match self.world.read(&path, &self.project.boundary) {
             Ok(text) => Some(self.project.sources.add(path.as_str(), &text)),
             Err(error) => {
-                let code = if error == ReadError::Outside { Code::PathOutsideProject } else { Code::FileNotFound };
+                let code = match error {
+                    ReadError::Outside => Code::PathOutsideProject,
+                    ReadError::NotText => Code::InvalidFile,
+                    ReadError::NotFound | ReadError::Other(_) => Code::FileNotFound,
+                };
                 let relative = "a path is relative to the file in which it is written";
                 out.add(Diagnostic::new(code, written.span, describe(&path, &error)).help(relative));
                 None

@@ -33,7 +33,8 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
     check_names(declared, span, out)?;
     let shares = shares(declared, span, recorded, out)?;
     let held = recorded.is_some_and(|recorded| recorded.held);
-    let routing = build(&shares, held, span, out)?;
+    let mut routing = build(&shares, held, span, out)?;
+    routing.release |= declared.next.is_some();
     check_pods(shape, declared, &routing, span, out);
     Some(routing)
 }
@@ -101,7 +102,7 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
             (vec![(0, 100 - weight), (1, weight)], vec![(0, 100), (1, 0)], summary)
         }
     };
-    Some(Routing { subsets, weights, held: at_hold, summary })
+    Some(Routing { subsets, weights, held: at_hold, release: shares.canary.is_some(), summary })
 }
 
 /// A subset for each version, in order; two versions with one name are an error.
