@@ -2,6 +2,7 @@
 //! by `kubectl kustomize`, holds the same objects as the one that was patched while rendering.
 
 mod generated;
+mod operations;
 
 use std::collections::BTreeMap;
 use std::path::Path;

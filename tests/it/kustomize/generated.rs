@@ -140,7 +140,8 @@ fn written(entry: &Entry, objects: &Objects) -> Value {
 }
 
 fn lenient_in_kustomize(error: &&Diagnostic) -> bool {
-    error.code == Code::PatchFailed && ["(`replace /", "(`copy /"].iter().any(|part| error.message.contains(part))
+    let parts = ["(`replace /", "(`copy /", "a value cannot be moved into itself"];
+    error.code == Code::PatchFailed && parts.iter().any(|part| error.message.contains(part))
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn kustomize_applies_generated_patches_as_we_do() {
     write(folder.path(), &unpatched.files());
     let (same, refused, stricter) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let mut runner =
-        TestRunner::new(Config { cases: 1500, failure_persistence: None, max_shrink_iters: 60, ..Config::default() });
+        TestRunner::new(Config { cases: 120, failure_persistence: None, max_shrink_iters: 60, ..Config::default() });
     let entries = proptest::collection::vec(entry(), 1..3);
     let outcome = runner.run(&entries, |entries| {
         let entries: Vec<Value> = entries.iter().map(|entry| written(entry, &objects)).collect();
@@ -171,8 +172,8 @@ fn kustomize_applies_generated_patches_as_we_do() {
                 prop_assert!(difference.is_none(), "{patch}\n{}", difference.unwrap_or_default());
             }
             (Err(_), false) => refused.set(refused.get() + 1),
-            // kustomize adds what it was to replace where it is missing, and copies what is not there as nothing
-            // (kustomize 5.5 of kubectl 1.32, tried); RFC 6902 wants it to be there, and so do we.
+            // kustomize adds what it was to replace where it is missing, copies what is not there as nothing, and
+            // moves a value into itself (kustomize 5.5 of kubectl 1.32, tried); RFC 6902 forbids it, and so do we.
             (Ok(_), false) if errors.iter().all(lenient_in_kustomize) => stricter.set(stricter.get() + 1),
             (Ok(_), false) => prop_assert!(false, "kustomize takes it\n{patch}\n{}", patched.lines().join("\n")),
             (Err(why), true) => prop_assert!(false, "kustomize refuses it\n{patch}\n{why}"),
