@@ -64,7 +64,8 @@ fn measure(services: usize, runs: usize, inventory: bool) {
     let check = median((0..runs.min(5)).map(|_| check(&world, &generated)).collect());
     all.sort_by_key(Stages::total);
     let Some(middle) = all.get(all.len() / 2) else { return };
-    let numbers = [middle.load, middle.resolve, middle.state, middle.render, check].map(|time| time.as_micros().to_string());
+    let numbers =
+        [middle.load, middle.resolve, middle.state, middle.render, check].map(|time| time.as_micros().to_string());
     println!("{MARK} {} {peak} {after_one} {files} {bytes}", numbers.join(" "));
 }
 
@@ -185,10 +186,22 @@ impl Row {
 
 fn report(sizes: &[(usize, usize)]) -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("Compilation for three environments, bytes in memory to bytes in memory, on {cores} cores. Times in ms.\n");
+    println!(
+        "Compilation for three environments, bytes in memory to bytes in memory, on {cores} cores. Times in ms.\n"
+    );
     println!(
         "{:>8} {:>9} | {:>14} {:>14} {:>14} {:>14} | {:>9} {:>8} | {:>9} {:>7} {:>8}",
-        "services", "total", "parse, lower", "resolve", "check", "render", "µs/serv.", "growth", "peak MiB", "files", "MB"
+        "services",
+        "total",
+        "parse, lower",
+        "resolve",
+        "check",
+        "render",
+        "µs/serv.",
+        "growth",
+        "peak MiB",
+        "files",
+        "MB"
     );
     let mut rows: Vec<Row> = Vec::new();
     for (services, runs) in sizes {

@@ -72,7 +72,11 @@ const PLATFORM: &str = r#"patches:
 /// The hosts that a team's pages are on, without the domain.
 fn hosts(team: &str, members: &[Service]) -> Vec<String> {
     let pages = members.iter().filter(|service| service.kind == Kind::Page).count();
-    [(1, "www"), (2, "pages")].iter().filter(|(from, _)| pages >= *from).map(|(_, host)| format!("{host}.{team}")).collect()
+    [(1, "www"), (2, "pages")]
+        .iter()
+        .filter(|(from, _)| pages >= *from)
+        .map(|(_, host)| format!("{host}.{team}"))
+        .collect()
 }
 
 /// Namespaces are named after the environment, and pages wait longer.

@@ -7,9 +7,30 @@ use super::{TEAM, namespace};
 use crate::dice::Dice;
 
 const NOUNS: [&str; 24] = [
-    "account", "address", "basket", "booking", "catalogue", "claim", "coupon", "customer", "delivery", "discount",
-    "invoice", "ledger", "mail", "message", "order", "parcel", "payment", "price", "profile", "refund", "return",
-    "review", "search", "stock",
+    "account",
+    "address",
+    "basket",
+    "booking",
+    "catalogue",
+    "claim",
+    "coupon",
+    "customer",
+    "delivery",
+    "discount",
+    "invoice",
+    "ledger",
+    "mail",
+    "message",
+    "order",
+    "parcel",
+    "payment",
+    "price",
+    "profile",
+    "refund",
+    "return",
+    "review",
+    "search",
+    "stock",
 ];
 const VERBS: [&str; 7] = ["Get", "List", "Search", "Watch", "Create", "Update", "Delete"];
 
@@ -108,7 +129,10 @@ fn service(index: usize, count: usize, dice: &mut Dice) -> Service {
         name: format!("{}-{index:05}", dice.pick(&NOUNS)),
         kind,
         callers,
-        verbs: { let count = 3 + dice.below(4); dice.some(count, &VERBS) },
+        verbs: {
+            let count = 3 + dice.below(4);
+            dice.some(count, &VERBS)
+        },
         releases,
         recorded,
         settings: Settings {
