@@ -28,7 +28,8 @@ fn what_is_rendered_is_what_was_read_and_accepted() {
         }
         let compiled = texts.compile();
         problems.extend(compiled.lines().into_iter().map(|line| format!("{}: {line}", name(&folder))));
-        if let Some(environment) = compiled.rendered.keys().find(|name| !TARGETS.iter().any(|(known, _)| known == name)) {
+        if let Some(environment) = compiled.rendered.keys().find(|name| !TARGETS.iter().any(|(known, _)| known == name))
+        {
             problems.push(format!("{}: `{environment}` is none of {TARGETS:?}", name(&folder)));
         }
         problems.extend(expect::compare(&folder.join("expected"), &by_target(&compiled, TARGETS), mode));
@@ -54,7 +55,9 @@ fn online_boutique_in_the_middle_of_a_release() {
 fn by_target(compiled: &Compiled, targets: &[(&str, &str)]) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for (environment, folder) in targets {
-        let Some(rendered) = compiled.rendered.get(*environment) else { continue };
+        let Some(rendered) = compiled.rendered.get(*environment) else {
+            continue;
+        };
         for (path, text) in &rendered.bundle.files {
             let below = path.strip_prefix(&format!("{environment}/")).expect("a path below the environment's folder");
             files.insert(format!("{folder}/{below}"), text.clone());

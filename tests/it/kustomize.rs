@@ -1,215 +1,131 @@
-//! Bundles and patches beside kustomize itself: it builds what is written, and patches do what it does with them.
+//! kustomize takes what is written for what was meant, and applies patches as we do: the unpatched rendering, patched
+//! by `kubectl kustomize`, holds the same objects as the one that was patched while rendering.
+
+mod generated;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use meshc_core::bundle::assemble::Assembly;
-use meshc_core::bundle::{Bundle, FilePath, Head, Sink};
-use meshc_core::diagnostic::Diagnostics;
-use meshc_core::patch::{self, Patches};
-use meshc_core::source::{FileId, SourceMap, Span};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::kubectl;
+use super::support::kubectl::kubectl;
+use super::support::project::{Compiled, Texts, examples};
+use super::support::{assert_none, expect};
 
-/// Resources of two namespaces, without patches.
-fn resources() -> Vec<Value> {
-    let route = |namespace: &str, name: &str| {
-        json!({
-            "apiVersion": "networking.istio.io/v1",
-            "kind": "VirtualService",
-            "metadata": {
-                "name": name,
-                "namespace": namespace,
-                "labels": {"team": if name == "cart" { "a" } else { "b" }},
-                "annotations": {"example.com/note": "1:30"},
-            },
-            "spec": {
-                "hosts": [name, format!("{name}.example.com")],
-                "http": [
-                    {"name": "default", "route": [{"destination": {"host": name, "subset": "v1"}, "weight": 95}]},
-                    {"name": "on", "timeout": "3s"},
-                ],
-            },
-        })
-    };
-    let rule = json!({
-        "apiVersion": "networking.istio.io/v1",
-        "kind": "DestinationRule",
-        "metadata": {"name": "cart", "namespace": "shop"},
-        "spec": {"host": "cart", "subsets": [{"name": "v1", "labels": {"version": "1.10"}}]},
-    });
-    vec![route("shop", "cart"), route("shop", "front"), route("pay", "cart"), rule]
-}
+/// Objects by kind, namespace and name.
+type Objects = BTreeMap<String, Value>;
 
-fn text<'a>(object: &'a Value, at: &str) -> &'a str {
-    object.pointer(at).and_then(Value::as_str).unwrap_or("")
-}
-
-fn bundle(patches: &Patches, out: &mut Diagnostics) -> Bundle {
-    let mut part = Assembly::part(patches);
-    for object in resources() {
-        let (kind, namespace, name) =
-            (text(&object, "/kind"), text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
-        let head = Head {
-            api_version: text(&object, "/apiVersion").into(),
-            kind: kind.into(),
-            namespace: namespace.into(),
-            name: name.into(),
-            path: FilePath {
-                namespace: namespace.into(),
-                service: name.into(),
-                file: format!("{}.yaml", kind.to_lowercase()).into(),
-            },
-            span: Span::new(FileId(0), 0, 0),
-        };
-        part.put(head, &object, None);
-    }
-    let mut assembly = Assembly::new();
-    assembly.add(part, out);
-    assembly.finish("prod", patches, out)
-}
-
-fn write(files: &BTreeMap<String, String>, folder: &Path) {
-    for (path, text) in files {
-        let path = folder.join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
-    }
-}
-
-/// Objects of a stream of YAML documents, by kind, namespace and name.
-fn objects(yaml: &str) -> BTreeMap<String, Value> {
-    let documents = yaml.split("\n---\n").map(|document| yaml_serde::from_str::<Value>(document).expect("YAML"));
-    let id =
-        |o: &Value| format!("{}/{}/{}", text(o, "/kind"), text(o, "/metadata/namespace"), text(o, "/metadata/name"));
-    documents.map(|object| (id(&object), object)).collect()
-}
-
-/// The resources of a bundle, without what lists them.
-fn own(bundle: &Bundle) -> BTreeMap<String, Value> {
-    let listing = |path: &str| path.ends_with("/kustomization.yaml") || path.ends_with(".json");
-    bundle.files.iter().filter(|(path, _)| !listing(path)).flat_map(|(_, text)| objects(text)).collect()
-}
-
-#[test]
-fn kustomize_builds_a_bundle_as_it_is() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let bundle = bundle(&Patches::default(), &mut Diagnostics::default());
-    write(&bundle.files, folder.path());
-    let built = objects(&kubectl::run(&["kustomize", "prod"], folder.path()).expect("kustomize"));
-    assert_eq!(built, own(&bundle));
-    assert_eq!(built.len(), 4);
-    let shop = objects(&kubectl::run(&["kustomize", "prod/shop"], folder.path()).expect("kustomize"));
-    assert_eq!(shop.len(), 3);
-}
-
-/// What becomes of the resources under a patch file: with kustomize, and here. Nothing where it is refused.
-fn patched(patch_file: &str) -> (Option<BTreeMap<String, Value>>, Option<BTreeMap<String, Value>>) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut files = bundle(&Patches::default(), &mut Diagnostics::default()).files;
-    files.insert("kustomization.yaml".into(), format!("resources: [prod]\npatches:\n{patch_file}"));
-    write(&files, folder.path());
-    let kustomize = kubectl::run(&["kustomize", "."], folder.path()).ok();
-
-    let mut sources = SourceMap::default();
-    let file = sources.add("patches.yaml", patch_file);
-    let (mut patches, mut out) = (Patches::default(), Diagnostics::default());
-    patch::read(&sources, file, Span::new(file, 0, 0), &mut |_| None, &mut patches, &mut out);
-    let own_bundle = bundle(&patches, &mut out);
-    let here = (!out.has_errors()).then(|| own(&own_bundle));
-    (kustomize.map(|yaml| objects(&yaml)), here)
-}
-
-fn entry(target: &str, operations: &[&str]) -> String {
-    let operations: String = operations.iter().map(|operation| format!("    - {operation}\n")).collect();
-    format!("- target: {{{target}}}\n  patch: |\n{operations}")
-}
-
-#[test]
-fn patches_do_what_kustomize_does() {
-    let everything = "kind: VirtualService";
-    for (target, operations) in [
-        (everything, &["{op: add, path: /spec/gateways, value: [mesh, \"on\"]}"][..]),
-        (everything, &["{op: add, path: /spec/hosts/-, value: x}", "{op: add, path: /spec/hosts/0, value: z}"]),
-        (everything, &["{op: replace, path: /spec/http/0/route/0/weight, value: 5.0}"]),
-        (
-            everything,
-            &["{op: add, path: /spec/http/0/fault, value: {delay: {percentage: {value: 0.1}, fixedDelay: 5s}}}"],
-        ),
-        (
-            everything,
-            &["{op: remove, path: /spec/http/1}", "{op: remove, path: /metadata/annotations/example.com~1note}"],
-        ),
-        (everything, &["{op: move, from: /spec/http/1, path: /spec/http/0}"]),
-        (everything, &["{op: copy, from: /spec/http/0/route, path: /spec/http/1/route}"]),
-        (
-            everything,
-            &[
-                "{op: test, path: /spec/http/0/route/0/weight, value: 95}",
-                "{op: add, path: /spec/a~1b~0c, value: \"\"}",
-            ],
-        ),
-        (everything, &["{op: test, path: /spec/tls, value: null}", "{op: add, path: /spec/hosts, value: []}"]),
-        (everything, &["{op: add, path: /metadata/labels/version, value: \"1.10\"}"]),
-        ("kind: .*Service, name: cart|front, namespace: shop", &["{op: add, path: /spec/x, value: 1}"]),
-        ("kind: Virtual.*, name: ca, namespace: sh.*", &["{op: add, path: /spec/x, value: 1}"]),
-        ("group: networking.istio.io, version: v1, name: cart", &["{op: add, path: /spec/x, value: {z: {}}}"]),
-        ("labelSelector: team=a", &["{op: add, path: /spec/x, value: 1}"]),
-        ("labelSelector: \"team in (a, b), team!=b\"", &["{op: add, path: /spec/x, value: 1}"]),
-        ("labelSelector: \"!team\"", &["{op: add, path: /spec/x, value: 1}"]),
-        ("kind: VirtualService, annotationSelector: \"example.com/note\"", &["{op: add, path: /spec/x, value: 1}"]),
-    ] {
-        let file = entry(target, operations);
-        let (kustomize, here) = patched(&file);
-        let kustomize = kustomize.unwrap_or_else(|| panic!("kustomize refuses:\n{file}"));
-        match here {
-            Some(here) => assert_eq!(here, kustomize, "{file}"),
-            // What finds nothing is an error here, and nothing at all to kustomize.
-            None => assert_eq!(kustomize, own(&bundle(&Patches::default(), &mut Diagnostics::default())), "{file}"),
+/// The objects of a text of several documents.
+fn objects<'t>(texts: impl IntoIterator<Item = &'t str>) -> Objects {
+    let mut objects = Objects::new();
+    for text in texts {
+        for document in yaml_serde::Deserializer::from_str(text) {
+            let value = Value::deserialize(document).expect("YAML");
+            let part = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
+            let id =
+                [part("/apiVersion"), part("/kind"), part("/metadata/namespace"), part("/metadata/name")].join(" ");
+            assert!(objects.insert(id.clone(), value).is_none(), "{id} twice");
         }
     }
+    objects
 }
 
-#[test]
-fn what_kustomize_refuses_is_refused() {
-    for operation in [
-        "{op: remove, path: /spec/missing}",
-        "{op: remove, path: /spec/http/7}",
-        "{op: add, path: /spec/x/y, value: 1}",
-        "{op: add, path: /spec/hosts/9, value: x}",
-        "{op: add, path: /spec/hosts/0/x, value: x}",
-        "{op: replace, path: /spec/hosts/-, value: x}",
-        "{op: replace, path: /spec/x/y, value: x}",
-        "{op: move, from: /spec/x, path: /spec/y}",
-        "{op: test, path: /spec/hosts, value: [cart]}",
-        "{op: test, path: /spec/x, value: 1}",
-        "{op: test, path: /spec/x/y, value: null}",
-        "{op: add, path: \"\", value: {}}",
-        "{op: rename, path: /spec}",
-        "{op: add, value: 1}",
-    ] {
-        let (kustomize, here) = patched(&entry("kind: VirtualService", &[operation]));
-        assert_eq!((kustomize, here), (None, None), "{operation}");
+/// What an environment consists of, as its files say.
+fn ours(compiled: &Compiled, environment: &str) -> Objects {
+    let files = &compiled.rendered[environment].bundle.files;
+    let resources = files.iter().filter(|(path, _)| path.ends_with(".yaml") && !path.ends_with("/kustomization.yaml"));
+    objects(resources.map(|(_, text)| text.as_str()))
+}
+
+/// Writes texts below a folder.
+fn write<'t>(folder: &Path, texts: impl IntoIterator<Item = (&'t String, &'t String)>) {
+    for (path, text) in texts {
+        let file = folder.join(path);
+        std::fs::create_dir_all(file.parent().expect("a file in a folder")).expect("a folder");
+        std::fs::write(file, text).expect("a file");
     }
 }
 
+fn build(folder: &Path) -> Result<Objects, String> {
+    kubectl(&["kustomize", "."], folder).map(|printed| objects([printed.as_str()]))
+}
+
+/// A diff of two sets of objects; nothing where they are the same.
+fn difference(what: &str, kustomize: &Objects, ours: &Objects) -> Option<String> {
+    let text = |objects: &Objects| serde_json::to_string_pretty(objects).expect("objects are JSON");
+    (kustomize != ours).then(|| expect::diff(what.as_ref(), &text(kustomize), &text(ours)))
+}
+
 #[test]
-fn what_kustomize_guesses_is_refused() {
-    for operation in [
-        "{op: replace, path: /spec/missing, value: 1}",
-        "{op: copy, from: /spec/missing, path: /spec/x}",
-        "{op: remove, path: /spec/hosts/-1}",
-        "{op: replace, path: /spec/hosts/01, value: x}",
-        "{op: add, path: spec/x, value: 1}",
-        "{op: add, path: /spec/x}",
-        "{op: add, path: /spec/x, value: null}",
-        "{op: add, path: /spec/x, value: on}",
-        "{op: add, path: /spec/x, value: 017}",
-        "{op: add, path: /spec/x, value: {y: 1}}",
-    ] {
-        let (kustomize, here) = patched(&entry("kind: VirtualService", &[operation]));
-        assert!(kustomize.is_some(), "kustomize refuses this by now: {operation}");
-        assert_eq!(here, None, "{operation}");
+fn kustomize_builds_every_environment_of_every_example() {
+    let mut problems = Vec::new();
+    for example in examples() {
+        let compiled = Texts::example(&example).compile();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write(folder.path(), &compiled.files());
+        for environment in compiled.rendered.keys() {
+            let what = format!("{example}, {environment}");
+            match build(&folder.path().join(environment)) {
+                Ok(built) => {
+                    assert!(!built.is_empty());
+                    problems.extend(difference(&what, &built, &ours(&compiled, environment)));
+                }
+                Err(why) => problems.push(format!("{what}: {why}")),
+            }
+        }
     }
+    assert_none(&problems);
+}
+
+/// The files that `patch` lines of a text name, and the text without these lines.
+fn without_patches(text: &str) -> (Vec<String>, String) {
+    let is_patch = |line: &&str| line.trim_start().starts_with("patch ");
+    let files = text.lines().filter(is_patch).map(|line| line.split('"').nth(1).expect("a path in quotes").to_owned());
+    let rest: String = text.lines().filter(|line| !is_patch(line)).flat_map(|line| [line, "\n"]).collect();
+    (files.collect(), rest)
+}
+
+#[test]
+fn kustomize_patches_the_examples_as_we_do() {
+    let (mut problems, mut tried) = (Vec::new(), 0);
+    for example in examples() {
+        let patched = Texts::example(&example);
+        for (path, text) in patched.mesh_files() {
+            let (files, text) = without_patches(text);
+            if files.is_empty() {
+                continue;
+            }
+            let environment = path.rsplit('/').next().and_then(|file| file.strip_suffix(".mesh")).expect("ENV.mesh");
+            let unpatched = patched.clone().with(path, text).compile();
+            assert_none(&unpatched.lines());
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            write(folder.path(), &unpatched.files());
+            let mut entries = Vec::new();
+            for file in files {
+                let text = &patched.0[file.strip_prefix("../").expect("a file beside `environments`")];
+                let value: Value = yaml_serde::from_str(text).expect("a patch file");
+                entries.extend(value["patches"].as_array().expect("entries").clone());
+            }
+            let built = overlay(folder.path(), environment, &entries).unwrap_or_else(|why| panic!("{example}: {why}"));
+            assert_ne!(built, ours(&unpatched, environment), "{example}: nothing is patched");
+            problems.extend(difference(&example, &built, &ours(&patched.compile(), environment)));
+            tried += entries.len();
+        }
+    }
+    assert!(tried >= 3, "{tried} entries were tried");
+    assert_none(&problems);
+}
+
+/// What `kubectl kustomize` makes of an environment below `folder` and these entries of `patches:`.
+fn overlay(folder: &Path, environment: &str, entries: &[Value]) -> Result<Objects, String> {
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [format!("../{environment}")],
+        "patches": entries,
+    });
+    let text = meshc_core::bundle::yaml::to_yaml(&kustomization).expect("a kustomization is plain data");
+    write(folder, [(&"overlay/kustomization.yaml".to_owned(), &text)]);
+    build(&folder.join("overlay"))
 }

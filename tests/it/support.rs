@@ -1,6 +1,7 @@
 //! What the tests share: projects from folders and from texts, and comparison with files.
 
 pub(crate) mod expect;
+pub(crate) mod kubectl;
 pub(crate) mod markdown;
 pub(crate) mod project;
 

@@ -4,7 +4,7 @@
 use meshc_core::bundle::yaml::to_yaml;
 use serde_json::{Map, Value, json};
 
-use crate::kubectl;
+use super::support::kubectl::kubectl;
 
 /// Strings that some reader takes for something else when they stand without quotes, and strings that stay plain.
 const STRINGS: &str = include_str!("yaml_readers/strings.json");
@@ -61,7 +61,7 @@ fn folder_with(object: &Value) -> tempfile::TempDir {
 #[test]
 fn kustomize_reads_the_strings_that_were_meant() {
     let object = config_map(kustomize_can_hold);
-    let printed = kubectl::run(&["kustomize", "."], folder_with(&object).path()).unwrap();
+    let printed = kubectl(&["kustomize", "."], folder_with(&object).path()).expect("kustomize takes it");
     let read: Value = yaml_serde::from_str(&printed).expect("kustomize prints YAML");
     assert_same(&read, &object);
 }
@@ -70,7 +70,7 @@ fn kustomize_reads_the_strings_that_were_meant() {
 fn kubectl_reads_the_strings_that_were_meant() {
     let object = config_map(|_| true);
     let arguments = ["label", "--local", "-f", "config-map.yaml", "-o", "json", "added-by=the-test"];
-    let printed = kubectl::run(&arguments, folder_with(&object).path()).unwrap();
+    let printed = kubectl(&arguments, folder_with(&object).path()).expect("kubectl takes it");
     let mut read: Value = serde_json::from_str(&printed).expect("kubectl prints JSON");
     let metadata = read["metadata"].as_object_mut().expect("metadata");
     assert_eq!(metadata.remove("labels"), Some(json!({"added-by": "the-test"})));

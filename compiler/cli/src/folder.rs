@@ -65,7 +65,8 @@ fn walk(folder: &Path, name: &str, existing: &mut Existing) -> Result<(), Failur
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
-                let bytes = std::fs::read(entry.path()).map_err(|error| Failure::file("read", &entry.path(), &error))?;
+                let bytes =
+                    std::fs::read(entry.path()).map_err(|error| Failure::file("read", &entry.path(), &error))?;
                 existing.files.insert(path.clone(), digest(&bytes));
                 if name == LOCK_FILE {
                     existing.locks.insert(path, String::from_utf8_lossy(&bytes).into_owned());

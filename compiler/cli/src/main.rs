@@ -11,8 +11,8 @@ mod folder;
 mod output;
 mod paths;
 mod pipeline;
-mod report;
 mod replace;
+mod report;
 
 use std::process::ExitCode;
 

@@ -197,7 +197,14 @@ pub(crate) fn draft(name: &str, manifests: &[(String, String)]) -> Drafted {
     let mut found = Diagnostics::default();
     let inventory = inventory::read_all(&sources, &files, &mut found);
     let paths: Vec<String> = manifests.iter().map(|(path, _)| path.clone()).collect();
-    let draft = init::draft(&inventory, &paths, &init::Options { name: name.into() });
+    let mut draft = init::draft(&inventory, &paths, &init::Options { name: name.into() });
+    for (path, text) in &mut draft.files {
+        let mut drafts = SourceMap::default();
+        let id = drafts.add(path.as_str(), text);
+        if let Some(canonical) = format(&drafts, id, &mut Diagnostics::default()) {
+            *text = canonical;
+        }
+    }
     let objects = (inventory.workloads.len(), inventory.services.len());
     Drafted { findings: found.into_sorted(&[]), sources, draft, objects }
 }
@@ -293,7 +300,8 @@ mod tests {
     #[test]
     fn environments_are_chosen_in_their_own_order() {
         let declared = ["dev", "prod", "staging"].map(Text::new);
-        let asked = |names: &[&str]| select(&declared, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let asked =
+            |names: &[&str]| select(&declared, &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
         assert_eq!(asked(&[]).unwrap(), declared);
         assert_eq!(asked(&["staging", "dev", "dev"]).unwrap(), ["dev", "staging"].map(Text::new));
         let wrong = asked(&["prd"]).unwrap_err();

@@ -7,6 +7,7 @@ mod access;
 pub mod environment;
 mod exposure;
 mod graph;
+mod raw;
 mod release;
 mod rpc;
 mod shape;
@@ -27,7 +28,7 @@ use crate::lower::declaration::{Declarations, NamespaceDecl, ServiceDecl};
 use crate::lower::scope::stated_twice;
 use crate::lower::setting::{CallerKey, Field};
 use crate::model::traffic::Traffic;
-use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, RawResource, Service};
+use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, Service};
 use crate::project::Project;
 use crate::resolve::layers::{Draft, Origin};
 use crate::resolve::names::{Member, Names};
@@ -109,7 +110,8 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
     let (environment, facts) = Environment::merge(name, declarations, &base.names, out);
     let patches = environment.patches.clone();
     let inventory = inventory(base.project, &base.names, &environment, out);
-    let cluster = Cluster { index: Index::new(&inventory), inventory: &inventory };
+    let incomplete = base.project.incomplete;
+    let cluster = Cluster { incomplete, index: Index::new(&inventory), inventory: &inventory };
     let drafts: Vec<(&Text, &'p ServiceDecl, Cow<'_, Draft<'p>>)> = base
         .services
         .iter()
@@ -255,6 +257,13 @@ fn scopes<'p>(
         }
         let mtls = mtls.map_or((MtlsMode::Strict, None), |(mode, span)| (mode, Some(span)));
         scopes.insert(name.clone(), NamespaceScope { mtls, owner: owner.map(|s| &s.value), injection, protos, raw });
+    }
+    let homeless = mesh.filter(|_| names.default_namespace.is_empty()).and_then(|mesh| mesh.scope.raw.first());
+    if let Some(raw) = homeless {
+        out.add(
+            Diagnostic::new(Code::MissingSetting, raw.span, "nothing says in which namespace these resources live")
+                .help("write `namespace NAME` into the `mesh` block, or `raw` into a `namespace` block"),
+        );
     }
     if let (true, Some(mesh)) = (missing, mesh.filter(|mesh| !mesh.broken)) {
         out.add(
@@ -461,7 +470,7 @@ impl Resolve<'_, '_> {
             rate_limits: traffic::limits(&shape.stated.behaviour),
             replicas: shape.replicas,
             owner: shape.stated.owner.or(scope.and_then(|scope| scope.owner)).cloned(),
-            raw: raw(self.base.project, shape.stated.raw, out),
+            raw: raw::resources(self.base.project, shape.stated.raw, &self.environment.rendered(&shape.namespace), out),
         };
         (service, traffic, unknown, found)
     }
@@ -475,23 +484,6 @@ fn report_fault(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut Diagno
                 .help("restore the file from the deploy repository's history; nothing is rendered from a guess"),
         );
     }
-}
-
-/// The resources of `raw` files.
-fn raw<'f>(
-    project: &Project,
-    files: impl IntoIterator<Item = &'f Spanned<Text>>,
-    out: &mut Diagnostics,
-) -> Vec<RawResource> {
-    let mut list = Vec::new();
-    for written in files {
-        let Some(id) = project.raw.get(&written.span) else { continue };
-        match crate::project::raw::objects(&project.sources, *id) {
-            Ok(objects) => list.extend(objects.into_iter().map(|value| RawResource { span: written.span, value })),
-            Err(diagnostic) => out.add(*diagnostic),
-        }
-    }
-    list
 }
 
 #[expect(clippy::too_many_arguments, reason = "the last step of a check takes what all others made")]
@@ -519,14 +511,16 @@ fn assemble(
             mtls: scope.mtls.0,
             injection: scope.injection.clone(),
             services: by_namespace.remove(name).unwrap_or_default(),
-            raw: raw(base.project, scope.raw.iter().copied(), out),
+            raw: raw::resources(base.project, scope.raw.iter().copied(), &environment.rendered(name), out),
         })
         .collect();
-    Some(Mesh {
+    let mesh = Mesh {
         environment: environment.name.clone(),
         target: environment.target.clone()?,
         authorization: authorization?,
         namespaces,
         gateways: gateways.into_iter().map(|gateway| gateway.gateway).collect(),
-    })
+    };
+    raw::check(&mesh, out);
+    Some(mesh)
 }

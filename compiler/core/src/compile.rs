@@ -6,6 +6,7 @@ use crate::bundle::Bundle;
 use crate::bundle::assemble::Assembly;
 use crate::check::{self, Base, environment::Facts};
 use crate::code::Code;
+use crate::consequence::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::istio;
 use crate::lower::setting::Field;
@@ -25,6 +26,10 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// A project whose declarations are resolved, ready to be checked and rendered for each of its environments.
 pub struct Compilation<'p> {
     pub(crate) base: Base<'p>,
+    /// What neither loading nor resolving could read.
+    unread: Unread,
+    /// Reading or resolving found errors: nothing is rendered.
+    faulty: bool,
 }
 
 /// One environment, checked.
@@ -53,12 +58,14 @@ pub struct Rendered {
 }
 
 impl<'p> Compilation<'p> {
-    /// Resolves names, presets and services. What does not depend on an environment is reported here.
+    /// Resolves names, presets and services. What does not depend on an environment is reported here. `out` already
+    /// holds what reading the project found, for any error in it forbids rendering.
     pub fn new(project: &'p Project, out: &mut Diagnostics) -> Self {
         let declarations = &project.declarations;
-        let names = Names::collect(declarations, out);
-        check_mesh(project, &names, out);
-        let presets = Presets::build(declarations, out);
+        let mut found = Diagnostics::default();
+        let names = Names::collect(declarations, &mut found);
+        check_mesh(project, &names, &mut found);
+        let presets = Presets::build(declarations, &mut found);
         let mut services: Vec<(Text, usize)> = names
             .members
             .iter()
@@ -89,12 +96,16 @@ impl<'p> Compilation<'p> {
             .collect();
         let drafts = drafts
             .into_iter()
-            .map(|(draft, found)| {
-                out.append(found);
+            .map(|(draft, of_draft)| {
+                found.append(of_draft);
                 draft
             })
             .collect();
-        Self { base: Base { project, names, presets, drafts, services } }
+        let mut unread = project.unread.clone();
+        unread.fold(&mut found, &declarations.extents);
+        unread.add(&found, &declarations.extents);
+        out.append(found);
+        Self { base: Base { project, names, presets, drafts, services }, unread, faulty: out.has_errors() }
     }
 
     /// The environments, sorted.
@@ -131,8 +142,14 @@ impl<'p> Compilation<'p> {
         let mut diagnostics = Diagnostics::default();
         let checked = check::check(&self.base, environment, state, &mut diagnostics);
         if let (Some(mesh), false) = (&checked.mesh, diagnostics.has_errors()) {
-            istio::check(mesh, &mut diagnostics);
+            let mut found = Diagnostics::default();
+            istio::check(mesh, &mut found);
+            // What a gateway with a faulty line seems to lack may be what the line would have said.
+            let gateways = &self.base.project.declarations.gateways;
+            found.retain(|d| !gateways.iter().any(|gateway| gateway.broken && gateway.name.span == d.primary.span));
+            diagnostics.append(found);
         }
+        self.fold(&mut diagnostics);
         Checked { mesh: checked.mesh, facts: checked.facts, diagnostics, patches: checked.patches }
     }
 
@@ -150,10 +167,15 @@ impl<'p> Compilation<'p> {
             releases = self::releases(mesh);
             bundle = render_mesh(mesh, &folder, &patches, &mut diagnostics);
         }
-        if diagnostics.has_errors() {
+        if self.faulty || diagnostics.has_errors() {
             bundle = Bundle::default();
         }
+        self.fold(&mut diagnostics);
         Rendered { bundle, diagnostics, releases, facts }
+    }
+
+    fn fold(&self, diagnostics: &mut Diagnostics) {
+        self.unread.fold(diagnostics, &self.base.project.declarations.extents);
     }
 
     fn patches(&self, files: &[Spanned<Text>], out: &mut Diagnostics) -> Patches {
@@ -203,7 +225,7 @@ fn releases(mesh: &Mesh) -> Vec<(Text, Text, String)> {
     let mut list = Vec::new();
     for namespace in &mesh.namespaces {
         for service in &namespace.services {
-            if let Some(routing) = &service.routing {
+            if let Some(routing) = service.routing.as_ref().filter(|routing| routing.release) {
                 list.push((namespace.name.clone(), service.name.clone(), routing.summary.clone()));
             }
         }

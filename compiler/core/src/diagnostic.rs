@@ -142,7 +142,12 @@ impl Diagnostics {
 
     /// Whether anything forbids output.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.severity == Severity::Error)
+        self.has_errors_since(0)
+    }
+
+    /// Whether anything that forbids output was added since there were `count` findings.
+    pub fn has_errors_since(&self, count: usize) -> bool {
+        self.list.iter().skip(count).any(|d| d.severity == Severity::Error)
     }
 
     /// The findings in the order they were added.

@@ -14,6 +14,7 @@ pub mod bundle;
 pub mod check;
 pub mod code;
 pub mod compile;
+pub mod consequence;
 pub mod diagnostic;
 pub mod explain;
 pub mod init;

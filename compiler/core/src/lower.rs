@@ -35,7 +35,7 @@ pub const RESERVED: &[&str] = &["policy", "test", "external"];
 
 /// Lowers one file.
 pub fn lower(file: &File, out: &mut Diagnostics) -> Declarations {
-    let mut into = Declarations::default();
+    let mut into = Declarations { extents: crate::consequence::extents(file), ..Declarations::default() };
     for statement in &file.statements {
         match statement.keyword() {
             "use" => lower_use(statement, &mut into, out),
@@ -142,6 +142,7 @@ fn lower_use(statement: &Statement, into: &mut Declarations, out: &mut Diagnosti
 }
 
 fn lower_mesh(statement: &Statement, into: &mut Declarations, out: &mut Diagnostics) {
+    let before = out.len();
     let mut args = head(statement, "`mesh NAME { … }`");
     let Some(name) = name(&mut args, "the name of the mesh", out) else { return };
     args.finish(true, out);
@@ -205,6 +206,7 @@ fn lower_mesh(statement: &Statement, into: &mut Declarations, out: &mut Diagnost
             }
         }
     }
+    mesh.broken |= out.has_errors_since(before);
     into.meshes.push(mesh);
 }
 
@@ -259,13 +261,16 @@ fn service_rest(
     name: Spanned<Text>,
     out: &mut Diagnostics,
 ) -> ServiceDecl {
+    let before = out.len();
     let presets = presets(&mut args, out);
     args.finish(true, out);
     let mut layer = setting::Layer::default();
     if let Some(block) = &statement.block {
         service::lower_settings(block, &mut layer, None, out);
     }
-    ServiceDecl { namespace, name, presets, layer, span: statement.head(), broken: statement.broken }
+    // What a faulty line would have said is not known, so what seems to be missing may be no fault of its own.
+    let broken = statement.broken || out.has_errors_since(before);
+    ServiceDecl { namespace, name, presets, layer, span: statement.head(), broken }
 }
 
 fn lower_caller(statement: &Statement, namespace: Option<&Spanned<Text>>, out: &mut Diagnostics) -> Option<CallerDecl> {
@@ -297,6 +302,7 @@ fn caller_rest(
 }
 
 fn lower_gateway(statement: &Statement, out: &mut Diagnostics) -> Option<GatewayDecl> {
+    let before = out.len();
     let mut args = head(statement, "`gateway NAME { … }`");
     let name = name(&mut args, "the name of the gateway", out)?;
     args.finish(true, out);
@@ -314,6 +320,7 @@ fn lower_gateway(statement: &Statement, out: &mut Diagnostics) -> Option<Gateway
     for inner in statement.block.iter().flat_map(|block| &block.statements) {
         scope::gateway(inner, &mut decl, out);
     }
+    decl.broken |= out.has_errors_since(before);
     Some(decl)
 }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::code::Code;
+use crate::consequence::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Inventory;
 use crate::lower::declaration::{Declarations, EnvironmentDecl, UseTarget};
@@ -41,17 +42,28 @@ pub struct Project {
     pub patches: BTreeMap<Span, FileId>,
     /// Files that patch entries name, by the patch file and the path as written.
     pub patch_parts: BTreeMap<(FileId, Text), FileId>,
+    /// An inventory or `.proto` file could not be read: what it would have said is not missed once more.
+    pub incomplete: bool,
     /// The `.mesh` files of the project itself, without those of the standard library.
     pub mesh_files: Vec<FileId>,
+    /// What could not be read, so that nobody can say what is missing.
+    pub unread: Unread,
 }
 
 /// Reads a project. What is missing or faulty is reported, and the rest is there.
 pub fn load(world: &dyn World, out: &mut Diagnostics) -> Project {
     let mut loader =
         Loader { world, project: Project { boundary: ".".into(), ..Project::default() }, read: BTreeMap::new() };
-    loader.mesh_files(out);
-    loader.named_files(out);
-    loader.project
+    let mut found = Diagnostics::default();
+    loader.mesh_files(&mut found);
+    loader.named_files(&mut found);
+    let mut project = loader.project;
+    let extents = &project.declarations.extents;
+    project.unread.add_texts(&found, extents);
+    project.unread.fold(&mut found, extents);
+    project.unread.add(&found, extents);
+    out.append(found);
+    project
 }
 
 struct Loader<'w> {
@@ -72,6 +84,13 @@ impl Loader<'_> {
                 return;
             }
         };
+        if paths.is_empty() {
+            let id = self.project.sources.add(".", "");
+            let message = "there is no `.mesh` file in this folder or below";
+            let help =
+                "run it in the project's folder, or choose one with `meshc -C DIR`; `meshc init` writes a first one";
+            out.add(Diagnostic::new(Code::NoMesh, Span::new(id, 0, 0), message).help(help));
+        }
         let mut round: Vec<FileId> = Vec::new();
         for path in paths {
             match self.world.read(&path, ".") {
@@ -167,7 +186,11 @@ impl Loader<'_> {
         let id = match self.world.read(&path, &self.project.boundary) {
             Ok(text) => Some(self.project.sources.add(path.as_str(), &text)),
             Err(error) => {
-                let code = if error == ReadError::Outside { Code::PathOutsideProject } else { Code::FileNotFound };
+                let code = match error {
+                    ReadError::Outside => Code::PathOutsideProject,
+                    ReadError::NotText => Code::InvalidFile,
+                    ReadError::NotFound | ReadError::Other(_) => Code::FileNotFound,
+                };
                 let relative = "a path is relative to the file in which it is written";
                 out.add(Diagnostic::new(code, written.span, describe(&path, &error)).help(relative));
                 None
@@ -279,13 +302,17 @@ impl Loader<'_> {
 
     /// All files of one layer; an object in two of them is a duplicate.
     fn inventory(&mut self, patterns: &[Spanned<Text>], out: &mut Diagnostics) -> Inventory {
+        let before = out.len();
         let mut files: Vec<FileId> = patterns.iter().flat_map(|pattern| self.files(pattern, out)).collect();
         files.sort();
         files.dedup();
-        inventory::read::read_all(&self.project.sources, &files, out)
+        let read = inventory::read::read_all(&self.project.sources, &files, out);
+        self.project.incomplete |= out.has_errors_since(before);
+        read
     }
 
     fn protos(&mut self, patterns: &[Spanned<Text>], out: &mut Diagnostics) {
+        let before = out.len();
         for pattern in patterns {
             let files = self.files(pattern, out);
             let mut rpcs = Rpcs::default();
@@ -294,6 +321,7 @@ impl Loader<'_> {
             }
             self.project.rpcs.insert(pattern.span, rpcs);
         }
+        self.project.incomplete |= out.has_errors_since(before);
     }
 
     fn raw(&mut self, files: &[Spanned<Text>], out: &mut Diagnostics) {

@@ -56,7 +56,9 @@ pub(crate) fn compare(folder: &Path, actual: &BTreeMap<String, String>, mode: Mo
 }
 
 fn read(folder: &Path, root: &Path, into: &mut BTreeMap<String, String>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries {
         let path = entry.expect("an entry of a folder").path();
         if path.is_dir() {
@@ -103,8 +105,7 @@ mod tests {
     #[test]
     fn differences_and_orphans_are_reported_and_then_written() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (before, after) =
-            (texts(&[("a", "1\n"), ("old/b", "2\n")]), texts(&[("a", "1\n3\n"), ("new/c", "4\n")]));
+        let (before, after) = (texts(&[("a", "1\n"), ("old/b", "2\n")]), texts(&[("a", "1\n3\n"), ("new/c", "4\n")]));
         assert_eq!(compare(folder.path(), &before, Mode::Update), Vec::<String>::new());
         assert_eq!(compare(folder.path(), &before, Mode::Compare), Vec::<String>::new());
         let problems = compare(folder.path(), &after, Mode::Compare).join("\n");

@@ -21,7 +21,9 @@ pub(crate) fn fences(page: &str) -> Vec<Fence<'_>> {
     for (index, line) in page.split_inclusive('\n').enumerate() {
         let start = offset;
         offset += line.len();
-        let Some(info) = line.trim_end().strip_prefix("```") else { continue };
+        let Some(info) = line.trim_end().strip_prefix("```") else {
+            continue;
+        };
         match open.take() {
             None => open = Some((info, offset, index + 1)),
             Some((info, begin, line)) => {

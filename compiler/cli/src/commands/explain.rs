@@ -18,6 +18,9 @@ use crate::pipeline;
 use crate::report::json::{SCHEMA, to_text};
 use crate::report::severity_name;
 
+/// Statements up to this width are padded, so that their places stand in one column.
+const WIDEST: usize = 60;
+
 /// Explain a diagnostic, or where a value comes from
 ///
 /// With a code: what it means, with a wrong and a right example. Without anything: the list of all codes.
@@ -103,12 +106,11 @@ fn value(session: &Session, environment: &str, path: &str, args: &ExplainArgs) -
 /// Each setting with its layers, the lowest first; the one that holds is marked.
 fn chains(explanations: &[Explanation], sources: &SourceMap, paths: &Paths) -> String {
     let steps = || explanations.iter().flat_map(|explanation| &explanation.steps);
-    let width = |of: fn(&Step) -> &str| steps().map(|step| of(step).chars().count()).max().unwrap_or(0);
-    let layers = width(|step| &step.layer);
-    let texts = width(|step| &step.text).min(60);
+    let layers = steps().map(|step| step.layer.chars().count()).max().unwrap_or(0);
+    let texts = steps().map(|step| one_space(&step.text).chars().count()).max().unwrap_or(0).min(WIDEST);
     let mut text = String::new();
     for explanation in explanations {
-        text.push_str(&format!("{BOLD}{}{PLAIN}: {}\n", explanation.subject, explanation.result));
+        text.push_str(&format!("{BOLD}{}{PLAIN}: {}\n", explanation.subject, one_space(&explanation.result)));
         for step in &explanation.steps {
             let (mark, style) = if step.holds { (">", GREEN) } else { (" ", "") };
             let end = if style.is_empty() { "" } else { PLAIN };
@@ -117,13 +119,24 @@ fn chains(explanations: &[Explanation], sources: &SourceMap, paths: &Paths) -> S
                 let (line, column) = file.line_column(span.start);
                 format!("  {}:{line}:{column}", paths.show(&file.path))
             });
-            let line = format!(
-                "{style}{mark} {:layers$}  {:texts$}{end}{}",
-                step.layer,
-                step.text,
-                place.unwrap_or_default()
-            );
-            text.push_str(&format!("{}\n", line.trim_end()));
+            let (layer, stated) = (&step.layer, one_space(&step.text));
+            text.push_str(&match place {
+                Some(place) => format!("{style}{mark} {layer:layers$}  {stated:texts$}{end}{place}\n"),
+                None => format!("{style}{mark} {layer:layers$}  {stated}{end}\n"),
+            });
+        }
+    }
+    text
+}
+
+/// A statement without the spaces that align it in its file. Quoted words stay as they are.
+fn one_space(statement: &str) -> String {
+    let mut text = String::with_capacity(statement.len());
+    let mut quoted = false;
+    for letter in statement.chars() {
+        quoted ^= letter == '"';
+        if quoted || letter != ' ' || !text.ends_with(' ') {
+            text.push(letter);
         }
     }
     text
@@ -184,6 +197,12 @@ mod tests {
             let plain = highlighted(code.page()).replace(BOLD, "").replace(CYAN, "").replace(PLAIN, "");
             assert_eq!(plain.trim_end(), code.page().trim_end(), "{code}");
         }
+    }
+
+    #[test]
+    fn alignment_goes_and_quoted_spaces_stay() {
+        assert_eq!(one_space("allow   web  to GET"), "allow web to GET");
+        assert_eq!(one_space("query   \"a  b\"  > 3"), "query \"a  b\" > 3");
     }
 
     #[test]

@@ -41,8 +41,8 @@ struct Formatted {
     path: PathBuf,
     /// As it is, with its line ends but for those of Windows.
     before: String,
-    /// Its canonical form; the same text where it could not be read.
-    after: String,
+    /// Its canonical form; absent where its syntax is at fault.
+    after: Option<String>,
     /// All its lines end as they do on Windows, and shall: line ends are the checkout's affair.
     crlf: bool,
 }
@@ -64,20 +64,35 @@ pub(crate) fn run(session: &Session, args: &FmtArgs) -> Result<(), Failure> {
         let report = Report { findings: &findings, sources: &sources, paths, mesh: None, environments: &[] };
         session.output.tell(&report.text(session.format));
     }
-    let different: Vec<&Formatted> = files.iter().filter(|file| file.before != file.after).collect();
+    let different = files.iter().filter(|file| file.differs()).count();
     if args.check {
-        different.iter().try_for_each(|file| session.output.result(&difference(file)))?;
-        tell_canonical(session, files.len() - different.len(), &different)?;
+        for file in files.iter().filter(|file| file.differs()) {
+            session.output.result(&difference(file))?;
+        }
     } else {
-        write(session, &files, &different)?;
+        files.iter().try_for_each(|file| write(session, file))?;
     }
-    match (findings.is_empty(), args.check && !different.is_empty()) {
-        (false, _) => Err(Failure::Reported),
-        (true, true) => Err(Failure::Refused(format!(
-            "{} not in canonical form; `meshc fmt` writes it",
-            plural(different.len(), "file is", "files are")
-        ))),
-        (true, false) => Ok(()),
+    if !findings.is_empty() {
+        return Err(Failure::Reported);
+    }
+    if args.check && different > 0 {
+        let text =
+            format!("{} not in canonical form; `meshc fmt` writes it", plural(different, "file is", "files are"));
+        return Err(Failure::Refused(text));
+    }
+    if different == 0 && (args.check || !files.iter().any(Formatted::is_stdin)) {
+        session.output.success(&format!("{} in canonical form\n", plural(files.len(), "file is", "files are")))?;
+    }
+    Ok(())
+}
+
+impl Formatted {
+    fn differs(&self) -> bool {
+        self.after.as_ref().is_some_and(|after| *after != self.before)
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.path == Path::new(STDIN)
     }
 }
 
@@ -119,31 +134,23 @@ fn format(path: PathBuf, text: &str, sources: &mut SourceMap, found: &mut Diagno
     let before = if crlf { text.replace("\r\n", "\n") } else { text.to_owned() };
     let shown = if path == Path::new(STDIN) { "<stdin>".into() } else { path.to_string_lossy() };
     let id = sources.add(shown, text);
-    let after = pipeline::format(sources, id, found).unwrap_or_else(|| before.clone());
+    let after = pipeline::format(sources, id, found);
     Formatted { path, before, after, crlf }
 }
 
-fn write(session: &Session, files: &[Formatted], different: &[&Formatted]) -> Result<(), Failure> {
-    if let [Formatted { path, before, after, crlf }] = files {
-        if path == Path::new(STDIN) {
-            let _ = before;
-            return session.output.result(&with_line_ends(after, *crlf));
-        }
+fn write(session: &Session, file: &Formatted) -> Result<(), Failure> {
+    let Some(after) = &file.after else { return Ok(()) };
+    let text = with_line_ends(after, file.crlf);
+    if file.is_stdin() {
+        return session.output.result(&text);
     }
-    for file in different {
-        // The file that a link leads to is written, not the link.
-        let path = file.path.canonicalize().map_err(|error| Failure::file("read", &file.path, &error))?;
-        stage(&path, &with_line_ends(&file.after, file.crlf))?.commit()?;
-        session.output.success(&format!("{BOLD}formatted{PLAIN} {}\n", file.path.display()))?;
-    }
-    tell_canonical(session, files.len() - different.len(), different)
-}
-
-fn tell_canonical(session: &Session, same: usize, different: &[&Formatted]) -> Result<(), Failure> {
-    if !different.is_empty() || same == 0 {
+    if !file.differs() {
         return Ok(());
     }
-    session.output.success(&format!("{} in canonical form\n", plural(same, "file is", "files are")))
+    // The file that a link leads to is written, not the link.
+    let path = file.path.canonicalize().map_err(|error| Failure::file("read", &file.path, &error))?;
+    stage(&path, &text)?.commit()?;
+    session.output.success(&format!("{BOLD}formatted{PLAIN} {}\n", file.path.display()))
 }
 
 fn with_line_ends(text: &str, crlf: bool) -> String {
@@ -152,8 +159,8 @@ fn with_line_ends(text: &str, crlf: bool) -> String {
 
 /// A unified diff.
 fn difference(file: &Formatted) -> String {
-    let shown = file.path.display();
-    let diff = TextDiff::from_lines(file.before.as_str(), file.after.as_str());
+    let shown = if file.is_stdin() { "<stdin>".into() } else { file.path.to_string_lossy() };
+    let diff = TextDiff::from_lines(file.before.as_str(), file.after.as_deref().unwrap_or_default());
     let mut text = format!("{BOLD}--- {shown}\n+++ {shown}{PLAIN}\n");
     for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
         text.push_str(&format!("{CYAN}{}{PLAIN}\n", hunk.header()));
@@ -180,11 +187,9 @@ mod tests {
 
     #[test]
     fn differences_read_as_patches() {
-        let file = Formatted { path: "a.mesh".into(), before: "a\nb".into(), after: "a\nc\n".into(), crlf: false };
+        let file =
+            Formatted { path: "a.mesh".into(), before: "a\nb".into(), after: Some("a\nc\n".into()), crlf: false };
         let plain = anstream::adapter::strip_str(&difference(&file)).to_string();
-        assert_eq!(
-            plain,
-            "--- a.mesh\n+++ a.mesh\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n"
-        );
+        assert_eq!(plain, "--- a.mesh\n+++ a.mesh\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+c\n");
     }
 }

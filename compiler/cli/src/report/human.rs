@@ -31,8 +31,11 @@ fn summary(report: &Report<'_>) -> String {
         (report.count(Severity::Warning), "warning", "warnings"),
         (report.count(Severity::Note), "note", "notes"),
     ];
-    let counts: Vec<String> =
-        counts.into_iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| plural(count, one, many)).collect();
+    let counts: Vec<String> = counts
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| plural(count, one, many))
+        .collect();
     let mut text = format!("{BOLD}{}{PLAIN}", counts.join(", "));
     if let Some(mesh) = report.mesh {
         text.push_str(&format!(" in {mesh}"));

@@ -88,8 +88,10 @@ pub(crate) fn to_text(document: &impl Serialize) -> String {
 
 fn one<'a>(report: &Report<'a>, finding: &'a Diagnostic) -> Finding<'a> {
     let edit = |(span, text): &'a (Span, String)| Edit { place: place(report, *span), replacement: text };
-    let related =
-        |label: &'a Label| Related { place: place(report, label.span), label: Some(label.text.as_str()).filter(|text| !text.is_empty()) };
+    let related = |label: &'a Label| Related {
+        place: place(report, label.span),
+        label: Some(label.text.as_str()).filter(|text| !text.is_empty()),
+    };
     Finding {
         code: finding.code.name(),
         severity: severity_name(finding.severity),

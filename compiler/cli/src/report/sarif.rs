@@ -22,7 +22,8 @@ pub(crate) fn text(report: &Report<'_>) -> String {
     rules.sort();
     rules.dedup();
     let mut seen = BTreeMap::new();
-    let results: Vec<Value> = report.findings.iter().map(|finding| result(report, finding, &rules, &mut seen)).collect();
+    let results: Vec<Value> =
+        report.findings.iter().map(|finding| result(report, finding, &rules, &mut seen)).collect();
     to_text(&json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

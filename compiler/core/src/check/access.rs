@@ -212,6 +212,26 @@ pub(crate) fn report_unknown(unknown: Unknown, names: &crate::resolve::names::Na
     for ((namespace, name), mut places) in unknown {
         places.sort();
         let Some(first) = places.first().copied() else { continue };
+        if !names.namespaces.contains_key(&namespace) && namespace != names.default_namespace {
+            let known = names.namespaces.keys().map(Text::as_str);
+            let message = format!("no namespace is named `{namespace}`");
+            let mut diagnostic = Diagnostic::new(Code::UnknownNamespace, first, message);
+            diagnostic = match crate::suggest::nearest(&namespace, known.clone()) {
+                Some(near) => {
+                    diagnostic.suggest(format!("did you mean `{near}/{name}`?"), first, format!("{near}/{name}"))
+                }
+                None => diagnostic.help(format!("the namespaces are {}", crate::suggest::list(known, 9))),
+            };
+            if let Some(suggestion) = &mut diagnostic.suggestion {
+                let edit = suggestion.edits.first().map(|(_, edit)| edit.clone()).unwrap_or_default();
+                suggestion.edits.extend(places.iter().skip(1).map(|place| (*place, edit.clone())));
+            }
+            for place in places.iter().skip(1) {
+                diagnostic = diagnostic.related(*place, "and here");
+            }
+            out.add(diagnostic);
+            continue;
+        }
         let shown = if namespace == names.default_namespace { name.to_string() } else { format!("{namespace}/{name}") };
         let mut diagnostic =
             Diagnostic::new(Code::UnknownCaller, first, format!("no service or caller is named `{shown}`"));

@@ -139,7 +139,7 @@ fn finish(decl: &GatewayDecl, environment: &Environment<'_>, out: &mut Diagnosti
     );
     GatewayShape {
         account: decl.account.as_ref().map(|account| (environment.rendered(&account.value.0), account.value.1.clone())),
-        broken: decl.broken || out.len() > before,
+        broken: decl.broken || out.has_errors_since(before),
         gateway: Gateway {
             name: name.value.clone(),
             span: name.span,
@@ -317,7 +317,7 @@ pub(crate) fn check_claims<'m>(
                 Diagnostic::new(
                     Code::DuplicateExposure,
                     exposure.span,
-                    format!("`{other}` and `{service}` both claim {} of `{}`", shown(&exposure.path), exposure.host),
+                    format!("`{other}` and `{service}` both claim {} of this host", shown(&exposure.path)),
                 )
                 .label(format!("claimed by `{service}`"))
                 .related(*span, format!("claimed by `{other}`"))

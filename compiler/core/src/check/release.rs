@@ -30,10 +30,12 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
         out.add(traffic::headless("version", span, headless));
     }
     check_plan(shape, declared, span, out);
+    check_names(declared, span, out)?;
     let shares = shares(declared, span, recorded, out)?;
     let held = recorded.is_some_and(|recorded| recorded.held);
-    let routing = build(&shares, held, span, out)?;
-    check_pods(shape, &routing, span, out);
+    let mut routing = build(&shares, held, span, out)?;
+    routing.release |= declared.next.is_some();
+    check_pods(shape, declared, &routing, span, out);
     Some(routing)
 }
 
@@ -88,10 +90,24 @@ fn shares(declared: &VersionDecl, span: Span, recorded: Option<&Recorded>, out: 
 }
 
 fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Option<Routing> {
+    let canary = shares.canary.as_ref().map(|(version, _)| version);
+    let versions: Vec<&Text> = std::iter::once(&shares.stable).chain(canary).chain(shares.former.as_ref()).collect();
+    let subsets = subsets(&versions, span, out)?;
+    let (weights, at_hold, summary) = match &shares.canary {
+        None => (vec![(0, 100)], vec![(0, 100)], format!("{} 100 %", shares.stable)),
+        Some((canary, weight)) => {
+            let weight = if held { 0 } else { *weight };
+            let mark = if held { " (held)" } else { "" };
+            let summary = format!("{} {} %, {canary} {weight} %{mark}", shares.stable, 100 - weight);
+            (vec![(0, 100 - weight), (1, weight)], vec![(0, 100), (1, 0)], summary)
+        }
+    };
+    Some(Routing { subsets, weights, held: at_hold, release: shares.canary.is_some(), summary })
+}
+
+/// A subset for each version, in order; two versions with one name are an error.
+fn subsets(versions: &[&Text], span: Span, out: &mut Diagnostics) -> Option<Vec<Subset>> {
     let mut subsets: Vec<Subset> = Vec::new();
-    let versions = std::iter::once(&shares.stable)
-        .chain(shares.canary.as_ref().map(|(version, _)| version))
-        .chain(shares.former.as_ref());
     for version in versions {
         let name = subset_name(version);
         if let Some(other) = subsets.iter().find(|subset| subset.name == name) {
@@ -103,18 +119,9 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
             );
             return None;
         }
-        subsets.push(Subset { name, version: version.clone() });
+        subsets.push(Subset { name, version: (*version).clone() });
     }
-    let (weights, at_hold, summary) = match &shares.canary {
-        None => (vec![(0, 100)], vec![(0, 100)], format!("{} 100 %", shares.stable)),
-        Some((canary, weight)) => {
-            let weight = if held { 0 } else { *weight };
-            let mark = if held { " (held)" } else { "" };
-            let summary = format!("{} {} %, {canary} {weight} %{mark}", shares.stable, 100 - weight);
-            (vec![(0, 100 - weight), (1, weight)], vec![(0, 100), (1, 0)], summary)
-        }
-    };
-    Some(Routing { subsets, weights, held: at_hold, summary })
+    Some(subsets)
 }
 
 /// A DNS-1123 label made of a version, which may hold capitals, `.` and `_`.
@@ -124,21 +131,35 @@ pub(crate) fn subset_name(version: &str) -> Text {
     name.into()
 }
 
-/// Every version that gets traffic has pods, as far as the inventory knows.
-fn check_pods(shape: &Shape<'_>, routing: &Routing, span: Span, out: &mut Diagnostics) {
+/// Two versions of a release need two subsets.
+fn check_names(declared: &VersionDecl, span: Span, out: &mut Diagnostics) -> Option<()> {
+    let next = declared.next.as_ref().map(|next| &next.value);
+    let versions: Vec<&Text> = std::iter::once(&declared.stable.value).chain(next).collect();
+    subsets(&versions, span, out).map(|_| ())
+}
+
+/// Every version that gets traffic, or is about to, has pods, as far as the inventory knows. The pods of a release
+/// stand before the first request is sent to them.
+fn check_pods(shape: &Shape<'_>, declared: &VersionDecl, routing: &Routing, span: Span, out: &mut Diagnostics) {
     if shape.workloads.is_empty() || shape.broken {
         return;
     }
     let label = |version: &Text| shape.workloads.iter().any(|workload| workload.labels.get("version") == Some(version));
-    for (index, weight) in &routing.weights {
-        let Some(subset) = routing.subsets.get(*index).filter(|_| *weight > 0) else { continue };
-        if label(&subset.version) {
+    let routed = routing.weights.iter().filter(|(_, weight)| *weight > 0);
+    let mut versions: Vec<&Text> =
+        routed.filter_map(|(index, _)| routing.subsets.get(*index)).map(|subset| &subset.version).collect();
+    versions.extend(declared.next.as_ref().map(|next| &next.value).filter(|next| !versions.contains(next)));
+    for version in versions {
+        if label(version) {
             continue;
         }
+        let stated = [Some(&declared.stable), declared.next.as_ref()];
+        let at =
+            stated.into_iter().flatten().find(|stated| stated.value == *version).map_or(span, |stated| stated.span);
         let mut diagnostic = Diagnostic::new(
             Code::UnknownVersion,
-            span,
-            format!("no pod of `{}` carries `version: {}`", shape.decl.name.value, subset.version),
+            at,
+            format!("no pod of `{}` carries `version: {version}`", shape.decl.name.value),
         );
         let carried: Vec<&str> =
             shape.workloads.iter().filter_map(|w| w.labels.get("version")).map(Text::as_str).collect();
@@ -150,9 +171,12 @@ fn check_pods(shape: &Shape<'_>, routing: &Routing, span: Span, out: &mut Diagno
             diagnostic = diagnostic.related(workload.span, text);
         }
         diagnostic = diagnostic.note("its subset would be empty, and every call sent to it would fail");
-        out.add(match suggest::nearest(&subset.version, carried) {
-            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None => diagnostic.help(format!("add `version: {}` to the labels of the pod template", subset.version)),
+        let free = |near: &&str| {
+            declared.next.as_ref().is_none_or(|next| next.value != **near) && declared.stable.value != **near
+        };
+        out.add(match suggest::nearest(version, carried).filter(free) {
+            Some(near) if at != span => diagnostic.suggest(format!("did you mean `{near}`?"), at, near),
+            _ => diagnostic.help(format!("add a workload with `version: {version}` among the labels of its pods")),
         });
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Method {
 pub(crate) struct Methods {
     /// Those of its own gRPC service, by name; else all that its scope knows.
     pub(crate) own: Vec<Method>,
+    /// Those of the other gRPC services that its scope knows: it may serve them too, and they are named in full.
+    pub(crate) others: Vec<Method>,
     /// Nothing states any RPC.
     pub(crate) unknown: bool,
 }
@@ -44,12 +46,11 @@ pub(crate) fn methods(project: &Project, shape: &Shape<'_>, namespace_protos: &[
         }));
     }
     if !own.is_empty() {
-        return Methods { own, unknown: false };
+        return Methods { own, others: Vec::new(), unknown: false };
     }
     let files: Vec<&Spanned<Text>> =
         shape.stated.protos.map_or_else(|| namespace_protos.to_vec(), |files| files.iter().collect());
-    let mut all: Vec<Method> = Vec::new();
-    let mut matching: Vec<Method> = Vec::new();
+    let mut others: Vec<Method> = Vec::new();
     for file in files {
         let Some(rpcs) = project.rpcs.get(&file.span) else { continue };
         let of = rpcs.services_of(&shape.decl.name.value);
@@ -60,14 +61,14 @@ pub(crate) fn methods(project: &Project, shape: &Shape<'_>, namespace_protos: &[
                 path: method.path.clone(),
                 streaming: method.client_streaming || method.server_streaming,
             });
-            if of.iter().any(|name| name.name == service.name) {
-                matching.extend(methods.clone());
-            }
-            all.extend(methods);
+            let list = if of.iter().any(|name| name.name == service.name) { &mut own } else { &mut others };
+            list.extend(methods);
         }
     }
-    let unknown = all.is_empty();
-    Methods { own: if matching.is_empty() { all } else { matching }, unknown }
+    if own.is_empty() {
+        own = std::mem::take(&mut others);
+    }
+    Methods { unknown: own.is_empty(), own, others }
 }
 
 impl Methods {
@@ -84,7 +85,8 @@ impl Methods {
         let (of, method) = name.rsplit_once('/').map_or((None, name), |(of, method)| (Some(of), method));
         let in_service =
             |known: &Method| of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of));
-        let mut found = self.own.iter().filter(|known| known.name == method && in_service(known));
+        let named_in_full = self.others.iter().filter(|_| of.is_some());
+        let mut found = self.own.iter().chain(named_in_full).filter(|known| known.name == method && in_service(known));
         match (found.next(), found.next()) {
             (Some(one), None) => Some(one),
             (Some(one), Some(other)) => {

@@ -52,6 +52,8 @@ pub(crate) struct PortShape<'c> {
 
 /// What a shape is looked up in.
 pub(crate) struct Cluster<'c> {
+    /// Files of it could not be read, so that what seems to be missing may be in these.
+    pub(crate) incomplete: bool,
     pub(crate) inventory: &'c Inventory,
     pub(crate) index: Index<'c>,
 }
@@ -83,13 +85,12 @@ pub(crate) fn shape<'c>(
         mtls_span,
         headless: stated.headless.or_else(|| kube.filter(|kube| kube.headless).map(|kube| kube.span)),
         workloads,
-        broken: decl.broken,
+        broken: decl.broken || cluster.incomplete,
         stated,
     };
     ports(&mut shape, cluster, kube, out);
     hosts(&mut shape, cluster, kube, out);
-    shape.broken |=
-        out.len() > before && out.iter().skip(before).any(|d| d.severity == crate::diagnostic::Severity::Error);
+    shape.broken |= out.has_errors_since(before);
     shape
 }
 
@@ -119,7 +120,7 @@ fn selector(
         .or(from_inventory)
         .unwrap_or_else(|| [(Text::new_static("app"), decl.name.value.clone())].into());
     let known = kube.is_some() || cluster.inventory.workloads.keys().any(|(place, ..)| place == namespace);
-    if known && !decl.broken && cluster.index.workloads(namespace, &selector).is_empty() {
+    if known && !decl.broken && !cluster.incomplete && cluster.index.workloads(namespace, &selector).is_empty() {
         let span = stated_at.unwrap_or(decl.name.span);
         let mut diagnostic = Diagnostic::new(
             Code::SelectsNothing,

@@ -122,8 +122,16 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
     }
     let names: HashSet<(&Text, &Text)> =
         view.shapes.iter().map(|shape| (&shape.namespace, &shape.decl.name.value)).collect();
+    let broken: HashSet<(&Text, &Text)> = view
+        .shapes
+        .iter()
+        .filter(|shape| shape.broken)
+        .map(|shape| (&shape.namespace, &shape.decl.name.value))
+        .collect();
     for workload in view.cluster.inventory.workloads.values() {
-        if !namespaces.contains(&workload.namespace) || declared.contains(&key(workload)) {
+        // The service of its name may select it once its own fault is repaired.
+        let of_broken = broken.contains(&(&workload.namespace, &workload.name));
+        if !namespaces.contains(&workload.namespace) || declared.contains(&key(workload)) || of_broken {
             continue;
         }
         let kind = workload.kind.name();
@@ -315,8 +323,15 @@ fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
             let itself = shape.namespace == *namespace && shape.decl.name.value == *name;
             let admits = |known: &CallerKey| *known == caller || *known == CallerKey::Anyone;
             let allowed = shape.stated.allows.iter().any(|(known, ..)| admits(known));
+            // A name that is not declared was reported, and may well be this caller's, misspelt.
+            let misspelt = shape.stated.allows.iter().any(|(known, ..)| match known {
+                CallerKey::Named(Some(namespace), name) => {
+                    !view.parties.contains_key(&(namespace.clone(), name.clone()))
+                }
+                CallerKey::Named(None, _) | CallerKey::Anyone => false,
+            });
             // A caller that a layer removes is refused on purpose.
-            if itself || allowed || (view.removed)(*callee).contains(&caller) {
+            if itself || allowed || misspelt || (view.removed)(*callee).contains(&caller) {
                 continue;
             }
             let callee = &shape.decl.name.value;

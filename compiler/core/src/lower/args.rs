@@ -10,6 +10,8 @@ use crate::syntax::tree::{Statement, Word};
 pub(crate) struct Args<'a> {
     statement: &'a Statement,
     at: usize,
+    /// The word behind the last `,` of a list.
+    listed: usize,
     /// How the statement is written, for help: "`timeout 3s`".
     form: &'a str,
     code: Code,
@@ -21,7 +23,7 @@ pub(crate) struct Args<'a> {
 impl<'a> Args<'a> {
     /// A cursor behind the first word. Nothing is reported about a statement that the parser marked broken.
     pub(crate) fn new(statement: &'a Statement, form: &'a str, code: Code) -> Self {
-        Self { statement, at: 1, form, code, failed: false, silent: statement.broken }
+        Self { statement, at: 1, form, code, failed: false, listed: 0, silent: statement.broken }
     }
 
     /// The statement.
@@ -34,21 +36,30 @@ impl<'a> Args<'a> {
         self.statement.words.get(self.at)
     }
 
-    /// The next word, if it is this keyword (unquoted).
+    /// The next word, if it is this keyword (unquoted), without a `,` before it.
     pub(crate) fn take_keyword(&mut self, keyword: &str) -> Option<Span> {
-        let word = self.peek().filter(|word| !word.quoted && word.text == keyword)?;
+        let word = self.peek().filter(|word| !word.quoted && !word.comma_before && word.text == keyword)?;
         self.at += 1;
         Some(word.span)
     }
 
-    /// Whether a `,` stands before the next word.
-    pub(crate) fn at_comma(&self) -> bool {
-        self.peek().is_some_and(|word| word.comma_before)
+    /// Whether a `,` stands before the next word, which goes on with a list.
+    pub(crate) fn at_comma(&mut self) -> bool {
+        let comma = self.peek().is_some_and(|word| word.comma_before);
+        if comma {
+            self.listed = self.at;
+        }
+        comma
     }
 
-    /// The next word, whatever it is; reports what was expected where there is none.
+    /// The next word, whatever it is; reports what was expected where there is none, or a `,` before it outside of a
+    /// list.
     pub(crate) fn take(&mut self, expected: &str, out: &mut Diagnostics) -> Option<&'a Word> {
         match self.peek() {
+            Some(word) if word.comma_before && self.listed != self.at => {
+                self.fail(word.span, format!("expected {expected}, found `,` before `{}`", word.text), out);
+                None
+            }
             Some(word) => {
                 self.at += 1;
                 Some(word)

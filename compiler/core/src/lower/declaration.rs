@@ -1,6 +1,7 @@
 //! What the files of a project declare, with names still as written.
 
 use super::setting::Layer;
+use crate::consequence::Extent;
 use crate::model::target::{IstioVersion, Profile};
 use crate::model::{Authorization, Injection, Listener, MtlsMode};
 use crate::source::{Span, Spanned, Text};
@@ -27,6 +28,8 @@ pub struct Declarations {
     /// A declaration's head could not be read, so that names may be missing that other declarations use.
     /// Unknown names are then not reported: they would be consequences.
     pub names_missing: bool,
+    /// Where each service and caller stands, in the order of the text.
+    pub extents: Vec<Extent>,
 }
 
 impl Declarations {
@@ -41,6 +44,7 @@ impl Declarations {
         self.presets.append(&mut other.presets);
         self.environments.append(&mut other.environments);
         self.names_missing |= other.names_missing;
+        self.extents.append(&mut other.extents);
     }
 }
 

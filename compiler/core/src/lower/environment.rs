@@ -31,6 +31,7 @@ const SETTINGS: &[&str] = &[
 
 /// Lowers one opening of an environment.
 pub(super) fn lower(statement: &Statement, out: &mut Diagnostics) -> Option<EnvironmentDecl> {
+    let before = out.len();
     let mut args = head(statement, "`environment NAME { … }`");
     let name = name(&mut args, "the name of the environment", out)?;
     args.finish(true, out);
@@ -56,6 +57,7 @@ pub(super) fn lower(statement: &Statement, out: &mut Diagnostics) -> Option<Envi
     for inner in statement.block.iter().flat_map(|block| &block.statements) {
         lower_setting(inner, &mut decl, out);
     }
+    decl.broken |= out.has_errors_since(before);
     Some(decl)
 }
 

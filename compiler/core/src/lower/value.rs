@@ -190,6 +190,9 @@ pub(crate) fn protocol(word: &str) -> Result<Protocol, String> {
 pub(crate) fn choice(word: &str, choices: &[&str]) -> String {
     let names = suggest::list(choices.iter().copied(), choices.len()).replace(" and ", " or ");
     match suggest::nearest(word, choices.iter().copied()) {
+        Some(near) if choices.len() > 7 => {
+            format!("`{word}` is not one of the words that stand here; did you mean `{near}`?")
+        }
         Some(near) => format!("expected {names}, found `{word}`; did you mean `{near}`?"),
         None => format!("expected {names}, found `{word}`"),
     }

@@ -12,6 +12,8 @@ pub struct Routing {
     /// The weights as they are under a hold: everything on stable. The lock digests this form, so that neither a
     /// promote nor a rollback touches a lock (design section 4).
     pub held: Vec<(usize, u32)>,
+    /// A release is declared or under way, so that people want to hear of the shares.
+    pub release: bool,
     /// The recorded or declared versions and weight, for messages: "v1 95 %, v2 5 % (held)".
     pub summary: String,
 }

@@ -128,8 +128,9 @@ pub struct RateLimit {
 impl RateLimit {
     /// Tokens and milliseconds of one refill of the bucket. A burst below the rate means smaller and more frequent
     /// refills: a bucket that holds 100 tokens and is filled once in 60 s would let 100 a minute through, whatever the
-    /// rate. Nothing where no whole number of tokens in whole milliseconds, at least the 50 that Envoy demands
-    /// (envoy 1.34, source/extensions/filters/common/local_ratelimit), keeps the rate exactly.
+    /// rate. Where no whole number of tokens in whole milliseconds keeps the rate exactly, the interval is a part of a
+    /// millisecond longer. Nothing where it would be less than the 50 ms that Envoy demands (envoy 1.34,
+    /// source/extensions/filters/common/local_ratelimit/local_ratelimit_impl.cc).
     pub fn refill(&self) -> Option<(u32, u32)> {
         let window = self.window_seconds.checked_mul(1_000)?;
         let burst = self.burst.unwrap_or(self.requests).max(1);
@@ -137,6 +138,10 @@ impl RateLimit {
         (fewest..=(window / 50).min(self.requests))
             .find(|parts| self.requests.is_multiple_of(*parts) && window.is_multiple_of(*parts))
             .map(|parts| (self.requests / parts, window / parts))
+            .or_else(|| {
+                let interval = (u64::from(window) * u64::from(burst)).div_ceil(u64::from(self.requests.max(1)));
+                u32::try_from(interval).ok().filter(|interval| *interval >= 50).map(|interval| (burst, interval))
+            })
     }
 }
 
@@ -159,5 +164,33 @@ impl LimitKey {
             LimitKey::Caller => "caller",
             LimitKey::ClientIp => "client-ip",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+
+    fn refill(requests: u32, window_seconds: u32, burst: Option<u32>) -> Option<(u32, u32)> {
+        let span = Span::new(FileId(0), 0, 0);
+        RateLimit { span, per: LimitKey::Total, requests, window_seconds, burst }.refill()
+    }
+
+    #[test]
+    fn a_bucket_smaller_than_the_rate_is_filled_more_often() {
+        assert_eq!(refill(1000, 60, None), Some((1000, 60_000)));
+        assert_eq!(refill(1000, 60, Some(2000)), Some((1000, 60_000)), "a larger bucket is filled as stated");
+        assert_eq!(refill(600, 60, Some(100)), Some((100, 10_000)));
+        assert_eq!(refill(1000, 60, Some(300)), Some((250, 15_000)), "whole requests in whole milliseconds");
+        assert_eq!(refill(845, 3600, Some(10)), Some((10, 42_604)), "else never more than stated");
+        assert_eq!(refill(1000, 1, Some(1)), None, "every millisecond is too often");
+    }
+
+    #[test]
+    fn durations_are_spelled_in_whole_units() {
+        assert_eq!(Millis(1_500).to_string(), "1500ms");
+        assert_eq!(Millis(60_000).to_string(), "1m");
+        assert_eq!(Millis(86_400_000).to_string(), "24h");
     }
 }

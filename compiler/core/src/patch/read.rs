@@ -4,7 +4,7 @@
 use super::located::{self, Entry, Located, Node};
 use super::operation::Operation;
 use super::origin::Origin;
-use super::replace;
+use super::replace::{self, Written};
 use super::selector::Selector;
 use super::strategic;
 use super::target::{Field, Pattern, Target};
@@ -124,8 +124,7 @@ impl Reader<'_> {
                 self.invalid(document.span(), "this kustomization has no `patches`");
             }
             Node::Map(_) if document.get("kind").is_some() => {
-                let whole = Span::new(self.file, 0, self.sources.file(self.file).text.len());
-                self.strategic(document.span(), std::slice::from_ref(document), None, alone.then_some((whole, true)));
+                self.strategic(document.span(), std::slice::from_ref(document), None, alone.then_some(Written::File));
             }
             Node::Map(_) => self.entry(document),
             _ => {
@@ -194,10 +193,11 @@ impl Reader<'_> {
             }
         };
         let Some(documents) = self.documents(file, text, &origin) else { return };
+        let at = documents.first().map_or(origin.start(file), Located::span);
         if documents.first().is_some_and(|first| matches!(first.node, Node::Map(_)) && first.get("op").is_none()) {
-            let place =
-                if origin.is_block() { replace::entry(&self.sources.file(self.file).text, entry.span()) } else { None };
-            return self.strategic(origin.start(file), &documents, entry.get("target"), place);
+            let file_text = &self.sources.file(self.file).text;
+            let place = origin.is_block().then(|| replace::written(file_text, entry.span())).flatten();
+            return self.strategic(at, &documents, entry.get("target"), place);
         }
         let operations = self.operations(file, &origin, &documents);
         let Some(target) = entry.get("target") else {
@@ -304,9 +304,8 @@ impl Reader<'_> {
         None
     }
 
-    /// Reports a strategic-merge patch with what it would be as a JSON patch. `place`: what to replace by that, and
-    /// whether it is written as items of a list.
-    fn strategic(&mut self, at: Span, patches: &[Located], target: Option<&Located>, place: Option<(Span, bool)>) {
+    /// Reports a strategic-merge patch with what it would be as a JSON patch. `place`: where its entry can be replaced.
+    fn strategic(&mut self, at: Span, patches: &[Located], target: Option<&Located>, place: Option<Written>) {
         let message = "a strategic-merge patch stands where a JSON patch is needed";
         let mut diagnostic = Diagnostic::new(Code::StrategicMergePatch, at, message);
         let converted: Vec<_> = patches.iter().filter_map(|patch| strategic::convert(patch, target)).collect();
@@ -321,12 +320,9 @@ impl Reader<'_> {
         }
         let entries: Vec<String> = converted.into_iter().map(|conversion| conversion.entry).collect();
         diagnostic = diagnostic.help(format!("write this instead:\n{}", strategic::as_items(&entries)));
-        if let Some((span, is_item)) = place {
-            let text = replace::text(self.sources, span, &entries, is_item);
-            diagnostic = match text {
-                Some(text) => diagnostic.suggest("write it as a JSON patch", span, text),
-                None => diagnostic,
-            };
+        let whole = Span::new(self.file, 0, self.sources.file(self.file).text.len());
+        if let Some((span, text)) = place.and_then(|place| replace::with(place, whole, &entries)) {
+            diagnostic = diagnostic.suggest("write it as a JSON patch", span, text);
         }
         self.out.add(diagnostic);
     }

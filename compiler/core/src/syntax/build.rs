@@ -51,7 +51,9 @@ struct Builder<'a> {
     comma: Option<Span>,
     /// Where the line begins.
     line: u32,
-    /// Nothing but spaces stood on the line yet.
+    /// Where the line of the statement that is read begins.
+    head: u32,
+    /// Nothing but spaces and `;` stood on the line yet.
     fresh: bool,
     /// The `}` that ended a statement on this line, if nothing followed it yet.
     closed: Option<Span>,
@@ -68,11 +70,12 @@ struct Frame {
     words: Vec<Word>,
     docs: Vec<Span>,
     open: Span,
+    /// Where the line of the head begins.
+    line: u32,
     base: usize,
     place: Place,
     guide: Guide,
     column: u32,
-    broken: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -89,6 +92,7 @@ impl<'a> Builder<'a> {
             docs: Vec::new(),
             comma: None,
             line: 0,
+            head: 0,
             fresh: true,
             closed: None,
             faults: Vec::new(),
@@ -116,7 +120,12 @@ impl<'a> Builder<'a> {
             if self.layout.is_none() && !self.faults.is_empty() {
                 return;
             }
-            self.fresh = self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Newline);
+            self.fresh = match self.tokens.get(self.at).map(|token| token.kind) {
+                Some(Kind::Newline) => true,
+                // An empty statement is nothing.
+                Some(Kind::Semicolon) => self.fresh,
+                _ => false,
+            };
             self.at += 1;
         }
         self.end_statement();
@@ -145,8 +154,9 @@ impl<'a> Builder<'a> {
     }
 
     fn begin_statement(&mut self, token: Token) {
+        self.head = self.line;
         if let Some(close) = self.closed.take() {
-            let indent = self.indent_of(close.start);
+            let indent = self.indent(self.line);
             self.faults.push(message::no_line_end(close, token.span(self.id), token.text(self.text), indent));
         } else if self.fresh {
             self.begin_line(token);
@@ -161,24 +171,38 @@ impl<'a> Builder<'a> {
             }
             self.comma = Some(span);
         } else {
-            self.leading_comma(span);
+            self.closed = None;
+            self.faults.push(message::leading_comma(span).breaking(span.start));
         }
     }
 
     fn newline(&mut self, token: Token) {
-        let next = if self.comma.is_some() { self.continuation() } else { None };
-        match next {
-            // The newline before the line on which the statement goes on.
-            Some(newline) => self.at = newline,
-            None => {
-                self.end_statement();
-                self.closed = None;
+        let continuation = if self.comma.is_some() { self.continuation() } else { None };
+        if let Some(newline) = continuation {
+            // The one before the line on which the statement goes on.
+            self.at = newline;
+        } else if !self.goes_on_wrongly() {
+            self.end_statement();
+            self.closed = None;
+            if self.fresh {
+                self.docs.clear();
             }
         }
-        if next.is_none() && self.fresh {
-            self.docs.clear();
-        }
         self.line = self.tokens.get(self.at).map_or(token.end, |newline| newline.end);
+    }
+
+    /// Whether the next line begins with what belongs on this one: a `,` or a `{`.
+    fn goes_on_wrongly(&mut self) -> bool {
+        let (Some(first), Some(last), None) = (self.words.first(), self.words.last(), self.comma) else { return false };
+        let Some(next) = self.tokens.get(self.at + 1) else { return false };
+        let (next, kind) = (next.span(self.id), next.kind);
+        let fault = match kind {
+            Kind::Comma => message::comma_on_next_line(next, last.span),
+            Kind::Open => message::block_on_next_line(next, &self.words, last.span),
+            _ => return false,
+        };
+        self.faults.push(fault.breaking(first.span.start));
+        true
     }
 
     /// If the statement goes on behind a trailing `,`: the newline before the line on which it does. An empty line
@@ -216,7 +240,8 @@ impl<'a> Builder<'a> {
     fn open(&mut self, token: Token) {
         let open = token.span(self.id);
         if self.words.is_empty() {
-            self.open_without_words(open);
+            self.closed = None;
+            self.faults.push(message::block_without_words(open).breaking(open.start));
         }
         self.end_list("before `{`");
         if self.frames.len() >= DEEPEST {
@@ -229,15 +254,16 @@ impl<'a> Builder<'a> {
             true => self.place(),
             false => self.place().within(keyword),
         };
+        let line = if self.words.is_empty() { self.line } else { self.head };
         let frame = Frame {
             words: self.words.drain(..).collect(),
             docs: std::mem::take(&mut self.docs),
             open,
+            line,
             base: self.done.len(),
             place,
             guide,
             column,
-            broken: false,
         };
         self.frames.push(frame);
     }
@@ -289,7 +315,7 @@ impl<'a> Builder<'a> {
             words: frame.words,
             block: Some(Block { statements, open: frame.open, close }),
             docs: frame.docs,
-            broken: frame.broken,
+            broken: false,
         });
     }
 

@@ -150,6 +150,7 @@ fn lines(text: &str, tokens: &[Token]) -> Vec<Line> {
                 fresh = true;
             }
             kind if kind.is_comment() => {}
+            Kind::Semicolon if fresh => continues = false,
             kind => {
                 let declares = kind == Kind::Word && Declaration::of(token.text(text)).is_some();
                 if fresh && (!continues || declares) {

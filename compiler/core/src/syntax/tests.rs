@@ -1,6 +1,11 @@
 //! What must hold of every text, over real files and their mutations.
 
 mod deletion;
+mod formatting;
+mod generate;
+mod properties;
+mod reading;
+mod recovery;
 
 use super::parse;
 use super::tree::{File, Statement, Word};
@@ -34,15 +39,15 @@ pub(crate) fn form(statements: &[Statement]) -> String {
 
 /// [`form`] of one statement.
 pub(crate) fn form_of(statement: &Statement) -> String {
-    let mut form = if statement.broken { "!".to_owned() } else { String::new() };
-    form.push_str(&statement.words.iter().map(word_form).collect::<String>());
+    let words: String = statement.words.iter().map(word_form).collect();
+    let mut form = format!("{}{}", if statement.broken { "!" } else { "" }, words.trim_start());
     if let Some(block) = &statement.block {
         form.push_str(&match block.statements.is_empty() {
             true => " {}".to_owned(),
             false => format!(" {{ {} }}", self::form(&block.statements)),
         });
     }
-    form.trim_start().to_owned()
+    form
 }
 
 fn word_form(word: &Word) -> String {

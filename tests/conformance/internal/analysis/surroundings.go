@@ -35,8 +35,9 @@ func Surroundings(rendered []document.Document, manifests, cluster []document.Do
 	}
 	named := gatewaysNamed(rendered)
 	for _, doc := range cluster {
-		// A gateway that this rendering does not use could conflict with one that it brings.
-		if !isGateway(doc) || named[doc.Namespace()+"/"+doc.Name()] {
+		// A gateway that this rendering does not use could conflict with one that it brings, and what lies in other
+		// namespaces belongs to another example.
+		if isGateway(doc) && named[doc.Namespace()+"/"+doc.Name()] || !isGateway(doc) && namespaces[doc.Namespace()] {
 			add(doc)
 		}
 	}

@@ -62,15 +62,13 @@ fn check_list(mesh: &Mesh, limits: &[RateLimit], out: &mut Diagnostics) {
         }
         if limit.requests > 0 && limit.burst != Some(0) && limit.refill().is_none() {
             let message = format!(
-                "a bucket of {} cannot be filled evenly to {} in {} s",
-                limit.burst.unwrap_or(limit.requests),
-                limit.requests,
-                limit.window_seconds
+                "a bucket of {} would have to be filled more often than every 50 ms",
+                limit.burst.unwrap_or(limit.requests)
             );
             out.add(
                 invalid(limit.span, message)
-                    .note("it is filled with whole requests every so many milliseconds, 50 or more")
-                    .help("use round numbers, such as a burst that divides the rate"),
+                    .note("proxies refuse a limit that is filled more often")
+                    .help("allow a larger burst"),
             );
         }
         if let Some(first) = limits.iter().take(index).find(|other| other.per == limit.per) {

@@ -188,8 +188,10 @@ fn add_limit(service: &mut Service, limit: &RateLimit) {
 }
 
 fn limit(dice: &mut Dice, per: LimitKey) -> RateLimit {
-    let burst = dice.maybe(Dice::number);
-    RateLimit { span: span(50), per, requests: dice.number(), window_seconds: *dice.pick(&[1, 60, 3600]), burst }
+    // A burst below the rate changes the interval, and two limits of a proxy need intervals that fit together.
+    let requests = dice.number();
+    let burst = dice.maybe(Dice::number).map(|burst| requests + burst);
+    RateLimit { span: span(50), per, requests, window_seconds: *dice.pick(&[1, 60, 3600]), burst }
 }
 
 fn routing(tls: bool, dice: &mut Dice) -> Routing {
@@ -203,7 +205,7 @@ fn routing(tls: bool, dice: &mut Dice) -> Routing {
         _ if dice.once_in(4) => (vec![(0, 100)], vec![(0, 100)]),
         _ => (vec![(0, 100 - canary), (1, canary)], vec![(0, 100), (1, 0)]),
     };
-    Routing { subsets, weights, held, summary: String::new() }
+    Routing { subsets, weights, held, release: true, summary: String::new() }
 }
 
 fn grant(containers: &[u16], dice: &mut Dice) -> Grant {

@@ -108,12 +108,16 @@ fn limits_that_a_proxy_cannot_hold() {
 
 #[test]
 fn services_of_one_host_agree_on_its_limit() {
-    let other = |limits: Vec<RateLimit>| {
+    let shared = |limits: Vec<RateLimit>, path: PathPattern| {
         let mut help = service("help", &[(80, 8080, Protocol::Http)]);
         help.exposures = vec![exposure("www.example.com", PathPattern::Below("/help".into()), 80)];
         help.rate_limits = limits;
-        check(&mesh(vec![exposed(vec![limit(LimitKey::ClientIp, 10)]), help]))
+        let mut web = exposed(vec![limit(LimitKey::ClientIp, 10)]);
+        web.exposures[0].path = path.clone();
+        check(&mesh(vec![web, help]))
     };
+    let other = |limits: Vec<RateLimit>| shared(limits, PathPattern::Below("/shop".into()));
+    assert_eq!(shared(vec![], PathPattern::All), [], "who serves the whole host limits the whole host");
     assert_eq!(other(vec![limit(LimitKey::ClientIp, 10)]), []);
     let differs = other(vec![RateLimit { span: span(99), ..limit(LimitKey::ClientIp, 11) }]);
     assert_eq!(differs.len(), 1);

@@ -144,7 +144,6 @@ fn what_is_not_idempotent_keeps_only_safe_conditions() {
                 "retries": {
                     "attempts": 3,
                     "backoff": "50ms",
-                    "perTryTimeout": "250ms",
                     "retryOn": "connect-failure,refused-stream",
                 },
                 "route": route,

@@ -152,3 +152,26 @@ fn one_broken_entry_leaves_the_others() {
     assert_eq!(case.patches.len(), 1);
     assert_eq!(case.out.len(), 2);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(5000))]
+
+    /// Whatever stands in a patch file, it is read to the end, and what is said points into it.
+    #[test]
+    fn no_text_is_too_strange(parts in proptest::collection::vec(proptest::sample::select(vec![
+        "- ", "target: ", "target:\n", "patch: ", "patch: |\n", "patches:\n", "path: ", "op: ", "op: add\n", "value: ", "from: ",
+        "kind: ", "VirtualService\n", "  ", "    ", "\n", "\n  ", "\n    ", "{", "}", "[", "]", ", ", "\"", "'", "/spec/x", "x.y[0]", "~", "1",
+        "on", "|", ">-\n", "# c\n", "---\n", "&a ", "*a", "!t ", "ü", "\t", ":", "$patch: delete\n", "metadata: {name: x}\n",
+    ]), 0..30)) {
+        let case = case(&parts.concat());
+        for diagnostic in case.out.iter() {
+            for span in [diagnostic.primary.span].into_iter().chain(diagnostic.related.iter().map(|label| label.span)) {
+                let text = &case.sources.file(span.file).text;
+                proptest::prop_assert!(text.get(span.range()).is_some(), "{diagnostic:?} in {text:?}");
+            }
+            if let Some(suggestion) = &diagnostic.suggestion {
+                proptest::prop_assert!(suggestion.edits.iter().all(|(span, _)| span.file == FILE));
+            }
+        }
+    }
+}

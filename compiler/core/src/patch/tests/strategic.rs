@@ -84,6 +84,8 @@ fn several_in_one_text_become_several() {
     let second =
         "- target:\n    kind: Sidecar\n    name: x\n  patch: |\n    - op: add\n      path: /spec/a\n      value: 1\n";
     assert_eq!(repaired(&text), format!("{CONVERTED}{second}"));
+    let wide = format!("-   patch: |\n{}", indented(&two, 6));
+    assert!(repaired(&wide).starts_with("-   target:\n      group: networking.istio.io\n"));
 }
 
 #[test]

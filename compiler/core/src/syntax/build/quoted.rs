@@ -49,10 +49,17 @@ impl Builder<'_> {
             self.end_block(None);
             depth += 1;
         }
-        let written = token.text(self.text);
-        if depth > 0 && written.trim_end().ends_with('{') {
-            let brace = token.start as usize + written.trim_end().len() - 1;
-            self.open(Token { kind: Kind::Open, start: brace as u32, end: brace as u32 + 1 });
+        let written = token.text(self.text).trim_end();
+        if depth > 0
+            && let Some(quote) = written.strip_suffix('{')
+        {
+            let start = token.start as usize;
+            if let Some(word) = self.words.last_mut() {
+                word.span = Span::new(self.id, start, start + quote.trim_end().len());
+                word.text = Text::new(word.text.strip_suffix('{').unwrap_or(&word.text).trim_end());
+            }
+            let brace = (start + quote.len()) as u32;
+            self.open(Token { kind: Kind::Open, start: brace, end: brace + 1 });
         }
     }
 }

@@ -148,7 +148,7 @@ impl Builder<'_> {
     /// The declaration on this line whose `{` is missing.
     fn head_on_line(&self) -> Option<usize> {
         let mut found = None;
-        for (index, statement) in self.done.iter().enumerate().skip(self.base()).rev() {
+        for (index, statement) in self.done.iter().enumerate().skip(self.base().max(self.searched)).rev() {
             if statement.span.start < self.line {
                 break;
             }
@@ -243,7 +243,7 @@ impl Builder<'_> {
             let inside = self.text.get(frame.open.start as usize..last.end as usize).unwrap_or("");
             let (at, text) = match inside.contains('\n') {
                 false => (last.end, " }".to_owned()),
-                true => (line_end, format!("\n{}}}", self.indent_of(frame.open.start))),
+                true => (line_end, format!("\n{}}}", self.indent(frame.line))),
             };
             match edits.last_mut().filter(|(place, _)| place.start == at) {
                 Some((_, edit)) => edit.push_str(&text),
@@ -251,53 +251,6 @@ impl Builder<'_> {
             }
         }
         edits
-    }
-
-    /// A line begins with `,`: the list is meant to go on. Elsewhere the `,` is just too many.
-    pub(super) fn leading_comma(&mut self, comma: Span) {
-        self.closed = None;
-        match self.take_statement_above() {
-            Some(statement) => {
-                let head = statement.head();
-                let last = Span { start: head.end, ..head };
-                self.faults.push(message::comma_on_next_line(comma, last).breaking(head.start));
-                self.words = statement.words;
-                self.docs = statement.docs;
-                self.comma = Some(comma);
-            }
-            None => self.faults.push(message::leading_comma(comma).breaking(comma.start)),
-        }
-    }
-
-    /// A `{` begins a line, or stands where no statement can be.
-    pub(super) fn open_without_words(&mut self, open: Span) {
-        self.closed = None;
-        match self.take_statement_above() {
-            Some(statement) => {
-                let head = statement.head();
-                let last = Span { start: head.end, ..head };
-                self.faults.push(message::block_on_next_line(open, &statement.words, last).breaking(head.start));
-                self.words = statement.words;
-                self.docs = statement.docs;
-            }
-            None => self.faults.push(message::block_without_words(open).breaking(open.start)),
-        }
-    }
-
-    /// The statement that ended with the line above, if it has no block and nothing else stood on this line yet.
-    fn take_statement_above(&mut self) -> Option<Statement> {
-        let above = |back: usize| self.at.checked_sub(back).and_then(|at| self.tokens.get(at));
-        let end = match (above(1)?.kind, above(2)?) {
-            (Kind::Newline, comment) if comment.kind.is_comment() => above(3)?.end,
-            (Kind::Newline, last) => last.end,
-            _ => return None,
-        };
-        let last = self.done.get(self.base()..)?.last()?;
-        if last.block.is_some() || last.span.end != end {
-            return None;
-        }
-        self.searched = self.searched.min(self.done.len() - 1);
-        self.done.pop()
     }
 
     /// Blocks are nested too deep: this one is left out.
@@ -328,10 +281,9 @@ impl Builder<'_> {
         }
     }
 
-    /// The spaces at the beginning of the line of an offset.
-    pub(super) fn indent_of(&self, at: u32) -> &str {
-        let line = self.text.get(..at as usize).map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1));
-        let line = self.text.get(line..).unwrap_or("");
+    /// The spaces at the beginning of a line.
+    pub(super) fn indent(&self, line: u32) -> &str {
+        let line = self.text.get(line as usize..).unwrap_or("");
         line.find(|character| character != ' ' && character != '\t').and_then(|end| line.get(..end)).unwrap_or("")
     }
 }

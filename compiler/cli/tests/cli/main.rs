@@ -1,0 +1,10 @@
+//! The built binary, run as a person runs it: in folders of its own, without the environment of whoever runs the tests.
+
+mod check;
+mod explain;
+mod fmt;
+mod folder;
+mod generated;
+mod init;
+mod machines;
+mod render;
