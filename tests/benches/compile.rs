@@ -63,9 +63,7 @@ fn measure(services: usize, runs: usize, inventory: bool) {
         .collect();
     let check = median((0..runs.min(5)).map(|_| check(&world, &generated)).collect());
     all.sort_by_key(Stages::total);
-    let Some(middle) = all.get(all.len() / 2) else {
-        return;
-    };
+    let Some(middle) = all.get(all.len() / 2) else { return };
     let numbers =
         [middle.load, middle.resolve, middle.state, middle.render, check].map(|time| time.as_micros().to_string());
     println!("{MARK} {} {peak} {after_one} {files} {bytes}", numbers.join(" "));

@@ -1,5 +1,6 @@
 //! Tests of the whole. `tests/README.md` says how to add one.
 
+mod authorization;
 mod examples;
 mod golden;
 mod kustomize;
