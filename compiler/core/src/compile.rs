@@ -174,6 +174,12 @@ impl<'p> Compilation<'p> {
         Rendered { bundle, diagnostics, releases, facts }
     }
 
+    /// Renders environments at the same time: what one does on a single core leaves the others to the rest. Results are
+    /// in the order of `environments`.
+    pub fn render_all(&self, environments: &[(Text, State)]) -> Vec<Rendered> {
+        environments.par_iter().map(|(environment, state)| self.render(environment, state)).collect()
+    }
+
     fn fold(&self, diagnostics: &mut Diagnostics) {
         self.unread.fold(diagnostics, &self.base.project.declarations.extents);
     }
