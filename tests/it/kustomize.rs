@@ -21,7 +21,10 @@ fn objects<'t>(texts: impl IntoIterator<Item = &'t str>) -> Objects {
     let mut objects = Objects::new();
     for text in texts {
         for document in yaml_serde::Deserializer::from_str(text) {
-            let value = Value::deserialize(document).expect("YAML");
+            let mut value = Value::deserialize(document).expect("YAML");
+            // kustomize leaves away what a patch has emptied, which the API server takes for the same.
+            let metadata = value.get_mut("metadata").and_then(Value::as_object_mut);
+            metadata.expect("an object").retain(|_, value| *value != json!({}));
             let part = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
             let id =
                 [part("/apiVersion"), part("/kind"), part("/metadata/namespace"), part("/metadata/name")].join(" ");

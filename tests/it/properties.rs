@@ -4,7 +4,7 @@
 mod layout;
 
 use meshc_core::compile::Compilation;
-use meshc_core::diagnostic::Diagnostics;
+use meshc_core::diagnostic::{Diagnostics, Severity};
 use meshc_core::project;
 use meshc_core::state::State;
 use meshc_core::world::{MemoryWorld, ReadError, World};
@@ -167,6 +167,9 @@ proptest! {
             texts = texts.with(path, changed);
         }
         let compiled = texts.compile();
+        let faulty = compiled.found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let whole = compiled.rendered.values().all(|rendered| rendered.bundle.resources > 0);
+        prop_assert!(faulty || whole, "nothing is rendered, and nothing says why");
         for diagnostic in &compiled.found {
             let spans = diagnostic.related.iter().map(|label| label.span).chain([diagnostic.primary.span]);
             for span in spans {

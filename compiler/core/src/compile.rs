@@ -181,7 +181,7 @@ impl<'p> Compilation<'p> {
     }
 
     fn fold(&self, diagnostics: &mut Diagnostics) {
-        self.unread.fold(diagnostics, &self.base.project.declarations.extents);
+        self.unread.fold_checked(diagnostics, &self.base.project.declarations.extents);
     }
 
     fn patches(&self, files: &[Spanned<Text>], out: &mut Diagnostics) -> Patches {

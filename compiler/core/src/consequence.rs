@@ -8,28 +8,30 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::source::{Span, Text};
 use crate::syntax::tree::{File, Statement};
 
-/// A service or caller as a whole, from its keyword to its closing brace.
+/// A service, caller or gateway as a whole, from its keyword to its closing brace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
     /// The place.
     pub span: Span,
     /// Its name, without the namespace.
     pub name: Text,
+    /// A gateway: services build on it.
+    pub gateway: bool,
 }
 
-/// The services and callers of a file, those within namespaces and environments included.
+/// The services, callers and gateways of a file, those within namespaces and environments included.
 pub fn extents(file: &File) -> Vec<Extent> {
     let mut list = Vec::new();
     for statement in &file.statements {
         let within: &[Statement] = match (statement.keyword(), &statement.block) {
-            ("service" | "caller", _) => std::slice::from_ref(statement),
+            ("service" | "caller" | "gateway", _) => std::slice::from_ref(statement),
             (_, Some(block)) => &block.statements,
             (_, None) => &[],
         };
-        for member in within.iter().filter(|inner| matches!(inner.keyword(), "service" | "caller")) {
+        for member in within.iter().filter(|inner| matches!(inner.keyword(), "service" | "caller" | "gateway")) {
             let Some(word) = member.words.get(1) else { continue };
             let name = word.text.rsplit('/').next().unwrap_or_default();
-            list.push(Extent { span: member.span, name: name.into() });
+            list.push(Extent { span: member.span, name: name.into(), gateway: member.keyword() == "gateway" });
         }
     }
     list
@@ -40,10 +42,10 @@ pub fn extents(file: &File) -> Vec<Extent> {
 pub struct Unread {
     /// Something that others build on.
     everywhere: bool,
-    /// Services and callers, by name.
-    members: Vec<Text>,
+    /// Services, callers and gateways; the former two by name, wherever they stand.
+    members: Vec<Extent>,
     /// Those among them whose text does not have the shape of statements.
-    shapeless: Vec<Text>,
+    shapeless: Vec<Extent>,
 }
 
 impl Unread {
@@ -59,43 +61,60 @@ impl Unread {
 
     fn add_codes(&mut self, found: &Diagnostics, extents: &[Extent], of: fn(Code) -> bool) {
         for diagnostic in found.iter().filter(|d| d.severity == Severity::Error && of(d.code)) {
-            match member(diagnostic.primary.span, extents) {
-                Some(name) if !in_head(diagnostic.code) => {
-                    self.members.push(name.clone());
-                    if diagnostic.code == Code::Syntax {
-                        self.shapeless.push(name.clone());
-                    }
-                }
-                _ => self.everywhere = true,
-            }
+            let member = member(diagnostic.primary.span, extents);
+            self.everywhere |= in_head(diagnostic.code) || member.is_none_or(|extent| extent.gateway);
+            self.members.extend(member.cloned());
+            self.shapeless.extend(member.filter(|_| diagnostic.code == Code::Syntax).cloned());
         }
     }
 
-    /// Drops what follows from it.
+    /// Drops what follows from it among the findings of loading and resolving.
     pub fn fold(&self, found: &mut Diagnostics, extents: &[Extent]) {
-        if self.everywhere || !self.members.is_empty() {
+        if !self.is_empty() {
             found.retain(|diagnostic| !self.explains(diagnostic, extents));
         }
     }
 
+    /// Drops what follows from it among the findings of checking, where values are made of what could be read.
+    pub fn fold_checked(&self, found: &mut Diagnostics, extents: &[Extent]) {
+        let made = |code| matches!(code, Code::InvalidValue | Code::InvalidName | Code::WrongOperation);
+        if !self.is_empty() {
+            found.retain(|diagnostic| {
+                let of_member = made(diagnostic.code) && within(&self.members, diagnostic, extents);
+                !of_member && !self.explains(diagnostic, extents)
+            });
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.everywhere && self.members.is_empty()
+    }
+
     fn explains(&self, diagnostic: &Diagnostic, extents: &[Extent]) -> bool {
-        let spans = || std::iter::once(&diagnostic.primary).chain(&diagnostic.related).map(|label| label.span);
-        let within = |list: &[Text]| spans().filter_map(|span| member(span, extents)).any(|name| list.contains(name));
         match diagnostic.code {
             // Words that lost their braces or quotes.
-            Code::UnknownSetting | Code::MalformedSetting | Code::DuplicateSetting => within(&self.shapeless),
+            Code::UnknownSetting | Code::MalformedSetting | Code::DuplicateSetting => {
+                within(&self.shapeless, diagnostic, extents)
+            }
             // Any service could make the resource or expose the host.
             Code::PatchMatchesNothing | Code::PatchFailed | Code::OverrideMatchesNothing => true,
-            code => is_absence(code) && (self.everywhere || within(&self.members)),
+            code => is_absence(code) && (self.everywhere || within(&self.members, diagnostic, extents)),
         }
     }
 }
 
-/// The service or caller that a place lies in. `extents` are sorted by place and do not overlap.
-fn member(span: Span, extents: &[Extent]) -> Option<&Text> {
+/// Whether a finding has a place in one of these.
+fn within(list: &[Extent], diagnostic: &Diagnostic, extents: &[Extent]) -> bool {
+    let spans = std::iter::once(&diagnostic.primary).chain(&diagnostic.related).map(|label| label.span);
+    let mut around = spans.filter_map(|span| member(span, extents));
+    around.any(|extent| list.iter().any(|known| known.name == extent.name && known.gateway == extent.gateway))
+}
+
+/// The service, caller or gateway that a place lies in. `extents` are sorted by place and do not overlap.
+fn member(span: Span, extents: &[Extent]) -> Option<&Extent> {
     let after = extents.partition_point(|extent| extent.span <= Span { end: u32::MAX, ..span });
     let extent = extents.get(after.checked_sub(1)?)?;
-    extent.span.contains(span).then_some(&extent.name)
+    extent.span.contains(span).then_some(extent)
 }
 
 /// Errors after which a statement says nothing.

@@ -168,7 +168,10 @@ fn identity(
     candidates: &[usize],
     out: &mut Diagnostics,
 ) {
-    let name = caller.name();
+    let name = match caller {
+        CallerKey::Named(Some(namespace), name) if *namespace == shape.namespace => name.to_string(),
+        caller => caller.name(),
+    };
     if let Some(without) = party.no_sidecar {
         out.add(
             Diagnostic::new(

@@ -28,7 +28,7 @@ pub struct Declarations {
     /// A declaration's head could not be read, so that names may be missing that other declarations use.
     /// Unknown names are then not reported: they would be consequences.
     pub names_missing: bool,
-    /// Where each service and caller stands, in the order of the text.
+    /// Where each service, caller and gateway stands, in the order of the text.
     pub extents: Vec<Extent>,
 }
 
