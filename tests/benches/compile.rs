@@ -11,9 +11,11 @@ use meshc_core::bundle::Bundle;
 use meshc_core::compile::Compilation;
 use meshc_core::diagnostic::Diagnostics;
 use meshc_core::project::{self, Project};
+use meshc_core::source::Text;
 use meshc_core::state::State;
 use meshc_core::world::MemoryWorld;
 use meshc_tests::generate::{self, Generated, Size};
+use rayon::prelude::*;
 
 /// Sizes, and how often each is compiled.
 const SIZES: [(usize, usize); 4] = [(10, 101), (100, 41), (1_000, 11), (10_000, 5)];
@@ -47,17 +49,19 @@ fn main() -> ExitCode {
 fn measure(services: usize, runs: usize, inventory: bool) {
     let generated = generate::project(Size { services, inventory });
     let world = MemoryWorld { files: generated.files.clone() };
-    let before = memory("VmRSS");
     let (files, bytes) = {
         let bundles = compile(&world, &generated, &mut Stages::default());
         let texts = bundles.iter().flat_map(|bundle| bundle.files.values());
         (texts.clone().count(), texts.map(String::len).sum::<usize>())
     };
-    let (peak, after_one) = (memory("VmHWM"), before);
+    let peak = memory("VmHWM");
     let mut all: Vec<Stages> = (0..runs)
         .map(|_| {
             let mut stages = Stages::default();
-            drop(compile(&world, &generated, &mut stages));
+            let before = processor_time();
+            let bundles = compile(&world, &generated, &mut stages);
+            stages.processor = processor_time().saturating_sub(before);
+            drop(bundles);
             stages
         })
         .collect();
@@ -65,8 +69,8 @@ fn measure(services: usize, runs: usize, inventory: bool) {
     all.sort_by_key(Stages::total);
     let Some(middle) = all.get(all.len() / 2) else { return };
     let numbers =
-        [middle.load, middle.resolve, middle.state, middle.render, check].map(|time| time.as_micros().to_string());
-    println!("{MARK} {} {peak} {after_one} {files} {bytes}", numbers.join(" "));
+        [middle.load, middle.resolve, middle.state, middle.render, check, middle.processor].map(|time| time.as_micros().to_string());
+    println!("{MARK} {} {peak} {files} {bytes}", numbers.join(" "));
 }
 
 /// How long the stages of one compilation took.
@@ -77,6 +81,8 @@ struct Stages {
     state: Duration,
     /// All environments, checks included.
     render: Duration,
+    /// Of all cores together.
+    processor: Duration,
 }
 
 impl Stages {
@@ -97,11 +103,13 @@ fn compile(world: &MemoryWorld, generated: &Generated, stages: &mut Stages) -> V
     let mut out = Diagnostics::default();
     let project: Project = timed(&mut stages.load, || project::load(world, &mut out));
     let compilation = timed(&mut stages.resolve, || Compilation::new(&project, &mut out));
+    let environments = compilation.environments();
+    let with_state = |environment: &Text| (environment.clone(), state(&compilation, generated, environment));
+    let states: Vec<(Text, State)> = timed(&mut stages.state, || environments.iter().map(with_state).collect());
+    let rendered = timed(&mut stages.render, || compilation.render_all(&states));
     let mut bundles = Vec::new();
-    for environment in compilation.environments() {
-        let state = timed(&mut stages.state, || state(&compilation, generated, &environment));
-        let rendered = timed(&mut stages.render, || compilation.render(&environment, &state));
-        out.append_environment(&environment, rendered.diagnostics);
+    for (environment, rendered) in environments.iter().zip(rendered) {
+        out.append_environment(environment, rendered.diagnostics);
         bundles.push(rendered.bundle);
     }
     if let Some(first) = out.into_sorted(&compilation.environments()).first() {
@@ -115,11 +123,13 @@ fn check(world: &MemoryWorld, generated: &Generated) -> Duration {
     let mut out = Diagnostics::default();
     let project = project::load(world, &mut out);
     let compilation = Compilation::new(&project, &mut out);
-    let mut time = Duration::ZERO;
-    for environment in compilation.environments() {
+    let with_state = |environment: Text| {
         let state = state(&compilation, generated, &environment);
-        drop(timed(&mut time, || compilation.check(&environment, &state)));
-    }
+        (environment, state)
+    };
+    let states: Vec<(Text, State)> = compilation.environments().into_iter().map(with_state).collect();
+    let mut time = Duration::ZERO;
+    timed(&mut time, || states.par_iter().for_each(|(environment, state)| drop(compilation.check(environment, state))));
     time
 }
 
@@ -141,13 +151,21 @@ fn memory(field: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
+/// The time that all threads of this process have had on a core; zero where the system does not say.
+fn processor_time() -> Duration {
+    let nanoseconds = |thread: std::fs::DirEntry| -> Option<u64> {
+        std::fs::read_to_string(thread.path().join("schedstat")).ok()?.split_whitespace().next()?.parse().ok()
+    };
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    Duration::from_nanos(threads.filter_map(nanoseconds).sum())
+}
+
 /// What the process of one size measured.
 struct Row {
     services: usize,
-    /// Milliseconds: load, resolve, state, render, check.
-    times: [f64; 5],
+    /// Milliseconds: load, resolve, state, render, check, and of all cores together.
+    times: [f64; 6],
     peak_mib: f64,
-    before_mib: f64,
     files: usize,
     megabytes: f64,
 }
@@ -170,14 +188,13 @@ impl Row {
         let line = text.lines().find_map(|line| line.strip_prefix(MARK));
         let line = line.ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
         let numbers: Vec<u64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-        let [load, resolve, state, render, check, peak, before, files, bytes] = numbers[..] else {
+        let [load, resolve, state, render, check, processor, peak, files, bytes] = numbers[..] else {
             return Err(format!("not understood: {line}"));
         };
         Ok(Row {
             services,
-            times: [load, resolve, state, render, check].map(|micros| micros as f64 / 1000.0),
+            times: [load, resolve, state, render, check, processor].map(|micros| micros as f64 / 1000.0),
             peak_mib: peak as f64 / 1024.0,
-            before_mib: before as f64 / 1024.0,
             files: files as usize,
             megabytes: bytes as f64 / 1e6,
         })
@@ -190,9 +207,10 @@ fn report(sizes: &[(usize, usize)]) -> ExitCode {
         "Compilation for three environments, bytes in memory to bytes in memory, on {cores} cores. Times in ms.\n"
     );
     println!(
-        "{:>8} {:>9} | {:>14} {:>14} {:>14} {:>14} | {:>9} {:>8} | {:>9} {:>7} {:>8}",
+        "{:>8} {:>9} {:>9} | {:>14} {:>14} {:>14} {:>14} | {:>9} {:>8} | {:>9} {:>7} {:>8}",
         "services",
         "total",
+        "CPU",
         "parse, lower",
         "resolve",
         "check",
@@ -236,13 +254,13 @@ fn report(sizes: &[(usize, usize)]) -> ExitCode {
 
 #[expect(clippy::cast_precision_loss, reason = "for people to read")]
 fn print_row(row: &Row, before: Option<&Row>) {
-    let [load, resolve, state, render, check] = row.times;
+    let [load, resolve, state, render, check, processor] = row.times;
     let total = row.total();
     let each = |row: &Row| row.total() / row.services as f64;
     let share = |time: f64| format!("{time:.1} ({:.0} %)", 100.0 * time / total);
     let growth = before.map_or(String::new(), |before| format!("{:.2}", each(row) / each(before)));
     println!(
-        "{:>8} {total:>9.1} | {:>14} {:>14} {:>14} {:>14} | {:>9.1} {growth:>8} | {:>9.0} {:>7} {:>8.1}",
+        "{:>8} {total:>9.1} {processor:>9.1} | {:>14} {:>14} {:>14} {:>14} | {:>9.1} {growth:>8} | {:>9.0} {:>7} {:>8.1}",
         row.services,
         share(load),
         share(resolve + state),
@@ -253,5 +271,4 @@ fn print_row(row: &Row, before: Option<&Row>) {
         row.files,
         row.megabytes,
     );
-    let _ = row.before_mib;
 }

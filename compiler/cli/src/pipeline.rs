@@ -103,10 +103,12 @@ pub(crate) fn compile(folder: &Path, selection: &Selection, goal: Goal) -> Resul
     };
     let versioned = compilation.versioned();
     let mut renderings = Vec::new();
-    for environment in &environments {
-        let state = state(checkout.as_ref(), &project, environment, &versioned);
-        // A patch that cannot be applied is found by applying it, so that checking renders too.
-        let rendered = compilation.render(environment, &state);
+    let with_state = |environment: &Text| {
+        (environment.clone(), state(checkout.as_ref(), &project, environment, &versioned))
+    };
+    let states: Vec<(Text, State)> = environments.iter().map(with_state).collect();
+    // A patch that cannot be applied is found by applying it, so that checking renders too.
+    for ((environment, state), rendered) in states.iter().zip(compilation.render_all(&states)) {
         found.append_environment(environment, rendered.diagnostics);
         if goal == Goal::Check {
             continue;

@@ -16,7 +16,7 @@ mod traffic;
 mod workloads;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -156,8 +156,7 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
         workloads::check(&view, out);
     }
     let claims = built.iter().flat_map(|service| service.exposures.iter().map(|exposure| (&service.name, exposure)));
-    let exposed = |host: &Text| declares_host(declarations, host);
-    exposure::check_claims(claims, &environment, &exposed, base.names.names_missing, out);
+    exposure::check_claims(claims, &environment, &declared_hosts(declarations), base.names.names_missing, out);
     let mesh =
         assemble(base, &environment, authorization.map(|(mode, _)| mode), &scopes, gateways, &shapes, built, out);
     Checked { mesh, facts, patches }
@@ -170,8 +169,8 @@ fn qualify(caller: CallerKey, namespace: Option<&Text>) -> CallerKey {
     }
 }
 
-/// Whether a service or preset exposes a host in any environment.
-fn declares_host(declarations: &Declarations, host: &Text) -> bool {
+/// The hosts that services and presets expose in any environment.
+fn declared_hosts(declarations: &Declarations) -> HashSet<&Text> {
     let services = declarations.services.iter().map(|service| &service.layer);
     let presets = declarations.presets.iter().map(|preset| &preset.layer);
     let overrides = declarations.environments.iter().flat_map(|environment| &environment.services);
@@ -179,7 +178,11 @@ fn declares_host(declarations: &Declarations, host: &Text) -> bool {
         .chain(presets)
         .chain(overrides.map(|service| &service.layer))
         .flat_map(|layer| &layer.changes)
-        .any(|change| change.value.is_some() && matches!(&change.key.field, Field::Expose(known, _) if known == host))
+        .filter_map(|change| match &change.key.field {
+            Field::Expose(host, _) if change.value.is_some() => Some(host),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The line that states the mode of a namespace's services, where these state none.

@@ -174,6 +174,12 @@ impl<'p> Compilation<'p> {
         Rendered { bundle, diagnostics, releases, facts }
     }
 
+    /// Renders environments at the same time: what one does on a single core leaves the others to the rest. Results are
+    /// in the order of `environments`.
+    pub fn render_all(&self, environments: &[(Text, State)]) -> Vec<Rendered> {
+        environments.par_iter().map(|(environment, state)| self.render(environment, state)).collect()
+    }
+
     fn fold(&self, diagnostics: &mut Diagnostics) {
         self.unread.fold_checked(diagnostics, &self.base.project.declarations.extents);
     }
@@ -192,7 +198,7 @@ impl<'p> Compilation<'p> {
 
 /// Resources of one mesh, patched, as files.
 fn render_mesh(mesh: &Mesh, folder: &Text, patches: &Patches, out: &mut Diagnostics) -> Bundle {
-    let mut assembly = Assembly::new();
+    let mut assembly = Assembly::new(folder, patches);
     // Chunks of services keep all cores busy and their order keeps the output in order.
     let services: Vec<(&crate::model::Namespace, &Service)> = mesh
         .namespaces
@@ -202,7 +208,7 @@ fn render_mesh(mesh: &Mesh, folder: &Text, patches: &Patches, out: &mut Diagnost
     let parts: Vec<_> = services
         .par_chunks(64)
         .map(|chunk| {
-            let mut part = Assembly::part(patches);
+            let mut part = assembly.part();
             for (namespace, service) in chunk {
                 istio::service(mesh, namespace, service, &mut part);
             }
@@ -212,13 +218,13 @@ fn render_mesh(mesh: &Mesh, folder: &Text, patches: &Patches, out: &mut Diagnost
     for part in parts {
         assembly.add(part, out);
     }
-    let mut rest = Assembly::part(patches);
+    let mut rest = assembly.part();
     for namespace in &mesh.namespaces {
         istio::namespace(mesh, namespace, &mut rest);
     }
     istio::gateways(mesh, &mut rest);
     assembly.add(rest, out);
-    assembly.finish(folder, patches, out)
+    assembly.finish(out)
 }
 
 fn releases(mesh: &Mesh) -> Vec<(Text, Text, String)> {

@@ -24,6 +24,8 @@ pub const KUSTOMIZATION_FILE: &str = "kustomization.yaml";
 /// A resource as it is written.
 struct Entry {
     head: Head,
+    /// `FOLDER/NAMESPACE/SERVICE/FILE`, from the folder of all environments.
+    path: String,
     text: String,
     /// The text under a hold, of a resource that carries weights.
     held: Option<String>,
@@ -33,6 +35,7 @@ struct Entry {
 
 /// Takes resources from one thread. Parts are put together in a fixed order by [`Assembly::add`].
 pub struct Part<'a> {
+    folder: &'a str,
     patches: &'a Patches,
     entries: Vec<Entry>,
     failures: Vec<Failure>,
@@ -42,8 +45,9 @@ pub struct Part<'a> {
 }
 
 /// All resources of one environment.
-#[derive(Default)]
-pub struct Assembly {
+pub struct Assembly<'a> {
+    folder: &'a str,
+    patches: &'a Patches,
     entries: Vec<Entry>,
     failures: Vec<Failure>,
 }
@@ -67,7 +71,8 @@ impl Sink for Part<'_> {
         match texts {
             Ok((text, held)) => {
                 let digest = digest(held.as_ref().unwrap_or(&text).as_bytes());
-                self.entries.push(Entry { head, text, held, digest });
+                let path = head.path.within(self.folder);
+                self.entries.push(Entry { head, path, text, held, digest });
             }
             Err(why) => {
                 let message = format!("{} `{}` cannot be written as YAML: {why}", head.kind, head.name);
@@ -110,16 +115,17 @@ impl Part<'_> {
     }
 }
 
-impl Assembly {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        Self::default()
+impl<'a> Assembly<'a> {
+    /// Nothing yet, below `folder`, the environment's.
+    pub fn new(folder: &'a str, patches: &'a Patches) -> Self {
+        Self { folder, patches, entries: Vec::new(), failures: Vec::new() }
     }
 
     /// A part for one thread.
-    pub fn part(patches: &Patches) -> Part<'_> {
+    pub fn part(&self) -> Part<'a> {
         Part {
-            patches,
+            folder: self.folder,
+            patches: self.patches,
             entries: Vec::new(),
             failures: Vec::new(),
             found: Diagnostics::default(),
@@ -134,34 +140,40 @@ impl Assembly {
         out.append(part.found);
     }
 
-    /// Reports patches that failed or found nothing, and resources that get in each other's way; the bundle of what
-    /// is left stands below `folder`, the environment's.
-    pub fn finish(self, folder: &str, patches: &Patches, out: &mut Diagnostics) -> Bundle {
+    /// Reports patches that failed or found nothing, and resources that get in each other's way; what is left is the
+    /// bundle.
+    pub fn finish(self, out: &mut Diagnostics) -> Bundle {
         let heads: Vec<&Head> = self.entries.iter().map(|entry| &entry.head).collect();
-        patches.report(&self.failures, &heads, out);
+        self.patches.report(&self.failures, &heads, out);
         same_object(&heads, out);
         let mut bundle = Bundle::default();
         let mut folders: BTreeMap<Text, Folder> = BTreeMap::from([(Text::default(), Folder::default())]);
-        for (path, entry) in distinct(self.entries, out) {
+        let entries = distinct(self.entries, out);
+        let mut files: Vec<(String, String)> = Vec::with_capacity(entries.len());
+        for Entry { head, path, text, held, digest } in entries {
             bundle.resources += 1;
-            let below = entry.head.path.namespace.clone();
-            let listed = folders.entry(below).or_default();
-            listed.resources.push(entry.head.path.within_namespace());
-            listed.files.insert(entry.head.path.within_namespace(), entry.digest);
-            let path = format!("{folder}/{path}");
-            if let Some(held) = entry.held {
+            let below = head.path.namespace;
+            let prefix = self.folder.len() + 1 + if below.is_empty() { 0 } else { below.len() + 1 };
+            let within = path.get(prefix..).unwrap_or_default().to_owned();
+            match folders.get_mut(&below) {
+                Some(listed) => listed.files.push((within, digest)),
+                None => drop(folders.insert(below, Folder { files: vec![(within, digest)] })),
+            }
+            if let Some(held) = held {
                 bundle.held.insert(path.clone(), held);
             }
-            bundle.files.insert(path, entry.text);
+            files.push((path, text));
         }
-        let namespaces: Vec<String> = folders.keys().filter(|name| !name.is_empty()).map(Text::to_string).collect();
-        if let Some(environment) = folders.get_mut("") {
-            environment.resources.extend(namespaces);
-        }
+        let namespaces: Vec<Text> = folders.keys().filter(|name| !name.is_empty()).cloned().collect();
         for (namespace, listed) in folders {
-            let below = if namespace.is_empty() { folder.to_owned() } else { format!("{folder}/{namespace}") };
-            listed.write(&below, &mut bundle.files);
+            if namespace.is_empty() {
+                listed.write(self.folder, &namespaces, &mut files);
+            } else {
+                listed.write(&format!("{}/{namespace}", self.folder), &[], &mut files);
+            }
         }
+        // Almost sorted, which makes it cheap; one by one they would be looked up again and again.
+        bundle.files = files.into_iter().collect();
         bundle
     }
 }
@@ -169,45 +181,46 @@ impl Assembly {
 /// What a folder's kustomization and lock list.
 #[derive(Default)]
 struct Folder {
-    resources: Vec<String>,
-    files: BTreeMap<String, Text>,
+    /// Path and digest.
+    files: Vec<(String, Text)>,
 }
 
 #[derive(Serialize)]
-struct Kustomization {
+struct Kustomization<'a> {
     #[serde(rename = "apiVersion")]
     api_version: &'static str,
     kind: &'static str,
-    resources: Vec<String>,
+    resources: Vec<&'a str>,
 }
 
 impl Folder {
-    fn write(mut self, folder: &str, files: &mut BTreeMap<String, String>) {
-        self.resources.sort();
-        let kustomization = Kustomization {
-            api_version: "kustomize.config.k8s.io/v1beta1",
-            kind: "Kustomization",
-            resources: self.resources,
-        };
+    fn write(mut self, folder: &str, namespaces: &[Text], files: &mut Vec<(String, String)>) {
+        let own = self.files.iter().map(|(path, _)| path.as_str());
+        let mut resources: Vec<&str> = own.chain(namespaces.iter().map(Text::as_str)).collect();
+        resources.sort_unstable();
+        let kustomization =
+            Kustomization { api_version: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources };
         let mut text = HEADER.to_owned();
         // Strings in lists can always be written.
         let _ = append_yaml(&kustomization, &mut text);
-        self.files.insert(KUSTOMIZATION_FILE.to_owned(), digest(text.as_bytes()));
-        files.insert(format!("{folder}/{KUSTOMIZATION_FILE}"), text);
-        files.insert(format!("{folder}/{LOCK_FILE}"), Lock::new(self.files).to_text());
+        self.files.push((KUSTOMIZATION_FILE.to_owned(), digest(text.as_bytes())));
+        files.push((format!("{folder}/{KUSTOMIZATION_FILE}"), text));
+        files.push((format!("{folder}/{LOCK_FILE}"), Lock::new(self.files.into_iter().collect()).to_text()));
     }
 }
 
 impl FilePath {
-    /// `SERVICE/FILE`, or `FILE` for what belongs to the namespace.
-    fn within_namespace(&self) -> String {
-        if self.service.is_empty() { self.file.to_string() } else { format!("{}/{}", self.service, self.file) }
-    }
-
-    /// The path below the environment's folder.
-    fn within_environment(&self) -> String {
-        let within = self.within_namespace();
-        if self.namespace.is_empty() { within } else { format!("{}/{within}", self.namespace) }
+    /// `FOLDER/NAMESPACE/SERVICE/FILE`, without the parts that there are not.
+    fn within(&self, folder: &str) -> String {
+        let parts = [folder, &self.namespace, &self.service, &self.file];
+        let mut path = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
+        for part in parts.into_iter().filter(|part| !part.is_empty()) {
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.push_str(part);
+        }
+        path
     }
 
     /// Whether every part is a plain name: what a raw resource calls itself must not lead out of the folder.
@@ -218,37 +231,38 @@ impl FilePath {
 }
 
 /// The entries by path, sorted; of two on one path the first.
-fn distinct(entries: Vec<Entry>, out: &mut Diagnostics) -> Vec<(String, Entry)> {
-    let mut sorted: Vec<(String, Entry)> = Vec::with_capacity(entries.len());
-    for entry in entries {
+fn distinct(mut entries: Vec<Entry>, out: &mut Diagnostics) -> Vec<Entry> {
+    entries.retain(|entry| {
         let Head { kind, name, path, span, .. } = &entry.head;
-        let report = |code, message: String| Diagnostic::new(code, *span, message);
-        let within = path.within_environment();
-        if !path.is_safe() {
-            let message = format!("{kind} `{name}` would be written to `{within}`, which is no plain path");
-            out.add(report(Code::InvalidName, message));
+        let fault = if !path.is_safe() {
+            Some((Code::InvalidName, "which is no plain path"))
         } else if path.service.is_empty() && [KUSTOMIZATION_FILE, LOCK_FILE].contains(&path.file.as_str()) {
-            let message = format!("{kind} `{name}` would be written to `{within}`, which meshc writes itself");
-            out.add(report(Code::OutputCollision, message));
+            Some((Code::OutputCollision, "which meshc writes itself"))
         } else {
-            sorted.push((within, entry));
+            None
+        };
+        if let Some((code, why)) = fault {
+            let message = format!("{kind} `{name}` would be written to `{}`, {why}", path.within(""));
+            out.add(Diagnostic::new(code, *span, message));
         }
-    }
+        fault.is_none()
+    });
     // Stable: of two on one path, the one that came first stays first.
-    sorted.sort_by(|a, b| a.0.cmp(&b.0));
-    sorted.dedup_by(|(path, second), (first_path, first)| {
-        let same = path == first_path;
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    entries.dedup_by(|second, first| {
+        let same = first.path == second.path;
         if same {
+            let (path, second, first) = (second.head.path.within(""), &second.head, &first.head);
             let message = format!(
                 "{} `{}` would be written to `{path}`, and so would {} `{}`",
-                second.head.kind, second.head.name, first.head.kind, first.head.name
+                second.kind, second.name, first.kind, first.name
             );
-            let diagnostic = Diagnostic::new(Code::OutputCollision, second.head.span, message);
-            out.add(diagnostic.related(first.head.span, "the other one"));
+            let diagnostic = Diagnostic::new(Code::OutputCollision, second.span, message);
+            out.add(diagnostic.related(first.span, "the other one"));
         }
         same
     });
-    sorted
+    entries
 }
 
 /// Reports objects that stand in two files: kustomize refuses both (kustomize 5.5: "may not add resource with an
@@ -269,7 +283,7 @@ fn same_object(heads: &[&Head], out: &mut Diagnostics) {
                 } else {
                     format!("{}/{}", head.namespace, head.name)
                 };
-                let (path, other) = (head.path.within_environment(), first.get().path.within_environment());
+                let (path, other) = (head.path.within(""), first.get().path.within(""));
                 let message = format!("{} `{object}` would be written twice: to `{path}` and to `{other}`", head.kind);
                 let diagnostic = Diagnostic::new(Code::OutputCollision, head.span, message);
                 out.add(diagnostic.related(first.get().span, "the other one"));

@@ -9,15 +9,16 @@ const PREFIX: &str = "sha256:";
 
 /// The digest of exactly these bytes.
 pub fn digest(bytes: &[u8]) -> Text {
-    let mut text = String::with_capacity(PREFIX.len() + 64);
-    text.push_str(PREFIX);
-    for byte in Sha256::digest(bytes) {
-        for nibble in [byte >> 4, byte & 0xf] {
-            // Four bits always make a hexadecimal digit.
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+    let mut text = [0; PREFIX.len() + 64];
+    let (prefix, digits) = text.split_at_mut(PREFIX.len());
+    prefix.copy_from_slice(PREFIX.as_bytes());
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(Sha256::digest(bytes)) {
+        for (digit, nibble) in pair.iter_mut().zip([byte >> 4, byte & 0xf]) {
+            *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
         }
     }
-    text.into()
+    // Hexadecimal digits are always text.
+    std::str::from_utf8(&text).unwrap_or_default().into()
 }
 
 /// Whether a text has the form that [`digest`] gives.

@@ -1,6 +1,6 @@
 //! Hosts that gateways send to services, and the gateways themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::access::port_index;
 use super::environment::{Environment, unknown_gateway};
@@ -306,7 +306,7 @@ fn client_limits(shape: &Shape<'_>, exposures: &[Exposure], gateways: &[GatewayS
 pub(crate) fn check_claims<'m>(
     all: impl Iterator<Item = (&'m Text, &'m Exposure)>,
     environment: &Environment<'_>,
-    declared_hosts: &dyn Fn(&Text) -> bool,
+    declared_hosts: &HashSet<&Text>,
     names_missing: bool,
     out: &mut Diagnostics,
 ) {
@@ -329,7 +329,7 @@ pub(crate) fn check_claims<'m>(
         }
     }
     for (from, (_, span)) in &environment.hosts {
-        if !declared_hosts(from) && !names_missing {
+        if !declared_hosts.contains(from) && !names_missing {
             out.add(
                 Diagnostic::new(Code::OverrideMatchesNothing, *span, format!("no service exposes `{from}`"))
                     .help("correct the host, or remove the line"),

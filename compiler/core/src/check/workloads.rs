@@ -236,24 +236,19 @@ fn plaintext_entries(view: &View<'_, '_>, out: &mut Diagnostics) {
 
 /// Allowing one of several workloads under an account allows them all.
 fn shared_accounts(view: &View<'_, '_>, out: &mut Diagnostics) {
-    let mut members: BTreeMap<&Account, Vec<String>> = BTreeMap::new();
+    let mut members: HashMap<&Account, Vec<&Text>> = HashMap::new();
     let mut sorted: Vec<(&(Text, Text), &super::access::Party<'_>)> = view.parties.iter().collect();
     sorted.sort_by_key(|(name, _)| *name);
     let mut known: HashSet<WorkloadKey<'_>> = HashSet::new();
     for ((_, name), party) in &sorted {
         known.extend(party.workloads.iter().map(|workload| key(workload)));
         for account in &party.accounts {
-            members.entry(account).or_default().push(name.to_string());
+            members.entry(account).or_default().push(name);
         }
     }
-    let others = |account: &Account| -> Vec<String> {
-        view.cluster
-            .index
-            .under_account(&account.namespace, &account.name)
-            .iter()
-            .filter(|workload| !known.contains(&key(workload)))
-            .map(|workload| workload.name.to_string())
-            .collect()
+    let others = |account: &Account| {
+        let under = view.cluster.index.under_account(&account.namespace, &account.name);
+        under.iter().filter(|workload| !known.contains(&key(workload))).map(|workload| &workload.name)
     };
     for shape in view.shapes.iter().filter(|shape| !shape.broken) {
         let allowed: Vec<(&Text, &Text, Span)> = shape
@@ -268,16 +263,17 @@ fn shared_accounts(view: &View<'_, '_>, out: &mut Diagnostics) {
         for (namespace, name, span) in &allowed {
             let Some(party) = view.parties.get(&((*namespace).clone(), (*name).clone())) else { continue };
             for account in &party.accounts {
-                let mut admitted = members.get(account).cloned().unwrap_or_default();
-                admitted.extend(others(account));
-                admitted.retain(|other| other != name.as_str());
-                admitted.retain(|other| !allowed.iter().any(|(_, allowed, _)| allowed.as_str() == other));
+                let declared = members.get(account).into_iter().flatten().copied();
+                let mut admitted: Vec<&Text> = declared
+                    .chain(others(account))
+                    .filter(|other| other != name && !allowed.iter().any(|(_, allowed, _)| allowed == other))
+                    .collect();
                 if admitted.is_empty() {
                     continue;
                 }
                 admitted.sort();
                 admitted.dedup();
-                let who = crate::suggest::list(admitted.iter().map(String::as_str), 5);
+                let who = crate::suggest::list(admitted.iter().map(|name| name.as_str()), 5);
                 out.add(
                     Diagnostic::new(Code::SharedAccount, *span, format!("allowing `{name}` admits {who} too"))
                         .related(

@@ -69,11 +69,11 @@ fn patches(text: &str) -> Patches {
 
 /// The bundle of one part that `fill` fills, below `prod`, and what was found.
 fn bundle(patches: &Patches, fill: impl Fn(&mut Part<'_>)) -> (Bundle, Vec<Diagnostic>) {
-    let (mut assembly, mut out) = (Assembly::new(), Diagnostics::default());
-    let mut part = Assembly::part(patches);
+    let (mut assembly, mut out) = (Assembly::new("prod", patches), Diagnostics::default());
+    let mut part = assembly.part();
     fill(&mut part);
     assembly.add(part, &mut out);
-    (assembly.finish("prod", patches, &mut out), out.iter().cloned().collect())
+    (assembly.finish(&mut out), out.iter().cloned().collect())
 }
 
 fn put(part: &mut Part<'_>, head: Head, weights: [u32; 2]) {
@@ -189,13 +189,13 @@ fn weight_that_a_patch_leaves_on_a_held_version_is_refused() {
 #[test]
 fn a_patch_that_finds_nothing_is_reported_once_for_all_parts() {
     let patches = patches("- target: {name: frontned}\n  patch: |\n    - {op: remove, path: /spec}\n");
-    let (mut assembly, mut out) = (Assembly::new(), Diagnostics::default());
+    let (mut assembly, mut out) = (Assembly::new("prod", &patches), Diagnostics::default());
     for name in ["frontend", "cartservice"] {
-        let mut part = Assembly::part(&patches);
+        let mut part = assembly.part();
         put(&mut part, head(name, 1), [100, 0]);
         assembly.add(part, &mut out);
     }
-    assembly.finish("prod", &patches, &mut out);
+    assembly.finish(&mut out);
     let found: Vec<_> = out.iter().collect();
     assert_eq!((found.len(), found[0].code), (1, Code::PatchMatchesNothing));
     assert_eq!(found[0].help.as_deref(), Some("did you mean name `frontend`?"));
