@@ -68,8 +68,8 @@ fn measure(services: usize, runs: usize, inventory: bool) {
     let check = median((0..runs.min(5)).map(|_| check(&world, &generated)).collect());
     all.sort_by_key(Stages::total);
     let Some(middle) = all.get(all.len() / 2) else { return };
-    let numbers =
-        [middle.load, middle.resolve, middle.state, middle.render, check, middle.processor].map(|time| time.as_micros().to_string());
+    let numbers = [middle.load, middle.resolve, middle.state, middle.render, check, middle.processor]
+        .map(|time| time.as_micros().to_string());
     println!("{MARK} {} {peak} {files} {bytes}", numbers.join(" "));
 }
 

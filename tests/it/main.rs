@@ -6,6 +6,7 @@ mod golden;
 mod kustomize;
 mod pages;
 mod properties;
+mod proved;
 mod reference;
 mod support;
 mod yaml_readers;

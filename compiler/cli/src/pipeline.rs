@@ -103,9 +103,8 @@ pub(crate) fn compile(folder: &Path, selection: &Selection, goal: Goal) -> Resul
     };
     let versioned = compilation.versioned();
     let mut renderings = Vec::new();
-    let with_state = |environment: &Text| {
-        (environment.clone(), state(checkout.as_ref(), &project, environment, &versioned))
-    };
+    let with_state =
+        |environment: &Text| (environment.clone(), state(checkout.as_ref(), &project, environment, &versioned));
     let states: Vec<(Text, State)> = environments.iter().map(with_state).collect();
     // A patch that cannot be applied is found by applying it, so that checking renders too.
     for ((environment, state), rendered) in states.iter().zip(compilation.render_all(&states)) {

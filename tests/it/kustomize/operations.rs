@@ -48,7 +48,8 @@ fn text<'a>(object: &'a Value, at: &str) -> &'a str {
 }
 
 fn bundle(patches: &Patches, out: &mut Diagnostics) -> Bundle {
-    let mut part = Assembly::part(patches);
+    let mut assembly = Assembly::new("prod", patches);
+    let mut part = assembly.part();
     for object in resources() {
         let (kind, namespace, name) =
             (text(&object, "/kind"), text(&object, "/metadata/namespace"), text(&object, "/metadata/name"));
@@ -66,9 +67,8 @@ fn bundle(patches: &Patches, out: &mut Diagnostics) -> Bundle {
         };
         part.put(head, &object, None);
     }
-    let mut assembly = Assembly::new();
     assembly.add(part, out);
-    assembly.finish("prod", patches, out)
+    assembly.finish(out)
 }
 
 fn write(files: &BTreeMap<String, String>, folder: &Path) {
