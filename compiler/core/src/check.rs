@@ -7,9 +7,13 @@ mod access;
 pub mod environment;
 mod exposure;
 mod graph;
+mod parties;
+mod ports;
 mod raw;
 mod release;
+mod retry;
 mod rpc;
+mod scope;
 mod shape;
 mod stated;
 mod traffic;
@@ -24,22 +28,24 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::Inventory;
 use crate::inventory::index::Index;
-use crate::lower::declaration::{Declarations, NamespaceDecl, ServiceDecl};
+use crate::lower::declaration::{Declarations, ServiceDecl};
 use crate::lower::scope::stated_twice;
 use crate::lower::setting::{CallerKey, Field};
 use crate::model::traffic::Traffic;
-use crate::model::{Authorization, Injection, Mesh, MtlsMode, Namespace, Port, Service};
+use crate::model::{Authorization, Mesh, MtlsMode, Namespace, Port, Service};
 use crate::project::Project;
 use crate::resolve::layers::{Draft, Origin};
-use crate::resolve::names::{Member, Names};
+use crate::resolve::names::Names;
 use crate::resolve::presets::Presets;
 use crate::source::{Span, Spanned, Text};
 use crate::state::{Recorded, State};
-use access::{Account, Parties, Party, Unknown};
+use access::{Parties, Unknown};
 use environment::Environment;
 use exposure::GatewayShape;
+pub(crate) use scope::default_mtls;
+use scope::{NamespaceScope, scopes};
 use shape::{Cluster, Shape};
-use stated::{At, Stated};
+use stated::Stated;
 
 /// What all environments of a project share: names, presets, and each service's settings without an environment.
 pub(crate) struct Base<'p> {
@@ -136,7 +142,7 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
             shape
         })
         .collect();
-    let parties = parties(base, &environment, &cluster, &shapes, out);
+    let parties = parties::parties(base, &environment, &cluster, &shapes, out);
     let gateways = exposure::gateways(declarations, &base.names, &environment, out);
     let resolve =
         Resolve { base, environment: &environment, gateways: &gateways, parties: &parties, state, scopes: &scopes };
@@ -149,7 +155,7 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
             .map(|caller| qualify(caller, drafts.get(index).map(|(namespace, ..)| *namespace)))
             .collect()
     };
-    let authorization = authorization(declarations, &environment, out);
+    let authorization = scope::authorization(declarations, &environment, out);
     if let Some((authorization, _)) = authorization {
         let view =
             workloads::View { shapes: &shapes, parties: &parties, cluster: &cluster, authorization, removed: &removed };
@@ -185,12 +191,6 @@ fn declared_hosts(declarations: &Declarations) -> HashSet<&Text> {
         .collect()
 }
 
-/// The line that states the mode of a namespace's services, where these state none.
-pub(crate) fn default_mtls(base: &Base<'_>, environment: &Environment<'_>, namespace: &Text) -> Option<Span> {
-    let scopes = scopes(&base.project.declarations, &base.names, environment, &mut Diagnostics::default());
-    scopes.get(namespace).and_then(|scope| scope.mtls.1)
-}
-
 /// The mesh's inventory with the environment's own laid over it, by the sources' names for namespaces.
 pub(crate) fn inventory<'p>(
     project: &'p Project,
@@ -211,195 +211,6 @@ pub(crate) fn inventory<'p>(
     let mut merged = project.inventory.clone();
     merged.overlay(own);
     Cow::Owned(merged)
-}
-
-/// What holds for a namespace.
-#[derive(Debug)]
-struct NamespaceScope<'p> {
-    mtls: (MtlsMode, Option<Span>),
-    owner: Option<&'p Text>,
-    injection: Option<Injection>,
-    protos: Vec<&'p Spanned<Text>>,
-    raw: Vec<&'p Spanned<Text>>,
-}
-
-/// The settings of each namespace: the environment's, else the namespace's, else the mesh's.
-fn scopes<'p>(
-    declarations: &'p Declarations,
-    names: &Names,
-    environment: &Environment<'p>,
-    out: &mut Diagnostics,
-) -> BTreeMap<Text, NamespaceScope<'p>> {
-    let mesh = names.mesh.and_then(|index| declarations.meshes.get(index));
-    let mesh_mtls = environment.mtls.or(mesh.and_then(|mesh| mesh.scope.mtls.as_ref()).map(|s| (s.value, s.span)));
-    let mut scopes = BTreeMap::new();
-    let mut missing = false;
-    for (name, openings) in &names.namespaces {
-        let openings: Vec<&NamespaceDecl> =
-            openings.iter().filter_map(|index| declarations.namespaces.get(*index)).collect();
-        let overrides = environment.namespace_scopes.get(name).map_or(&[][..], Vec::as_slice);
-        let mtls = scoped(overrides, "mtls", |d| d.scope.mtls.as_ref(), out)
-            .or_else(|| scoped(&openings, "mtls", |d| d.scope.mtls.as_ref(), out))
-            .map(|stated| (stated.value, stated.span));
-        let mtls = mtls.or(mesh_mtls);
-        missing |= mtls.is_none();
-        let owner = scoped(overrides, "owner", |d| d.scope.owner.as_ref(), out)
-            .or_else(|| scoped(&openings, "owner", |d| d.scope.owner.as_ref(), out))
-            .or_else(|| mesh.and_then(|mesh| mesh.scope.owner.as_ref()));
-        let injection = scoped(overrides, "injection", |d| d.scope.injection.as_ref(), out)
-            .or_else(|| scoped(&openings, "injection", |d| d.scope.injection.as_ref(), out))
-            .map(|stated| stated.value.clone())
-            .or_else(|| environment.injection.clone())
-            .or_else(|| mesh.and_then(|mesh| mesh.scope.injection.as_ref()).map(|stated| stated.value.clone()));
-        let own: Vec<&Spanned<Text>> = openings.iter().flat_map(|decl| &decl.scope.protos).collect();
-        let of_mesh = mesh.into_iter().flat_map(|mesh| &mesh.scope.protos);
-        let protos = if own.is_empty() { of_mesh.collect() } else { own };
-        let mut raw: Vec<&Spanned<Text>> = openings.iter().flat_map(|decl| &decl.scope.raw).collect();
-        if *name == names.default_namespace {
-            raw.extend(mesh.into_iter().flat_map(|mesh| &mesh.scope.raw));
-        }
-        let mtls = mtls.map_or((MtlsMode::Strict, None), |(mode, span)| (mode, Some(span)));
-        scopes.insert(name.clone(), NamespaceScope { mtls, owner: owner.map(|s| &s.value), injection, protos, raw });
-    }
-    let homeless = mesh.filter(|_| names.default_namespace.is_empty()).and_then(|mesh| mesh.scope.raw.first());
-    if let Some(raw) = homeless {
-        out.add(
-            Diagnostic::new(Code::MissingSetting, raw.span, "nothing says in which namespace these resources live")
-                .help("write `namespace NAME` into the `mesh` block, or `raw` into a `namespace` block"),
-        );
-    }
-    if let (true, Some(mesh)) = (missing, mesh.filter(|mesh| !mesh.broken)) {
-        out.add(
-            Diagnostic::new(Code::MissingSetting, mesh.name.span, "the mesh does not state its mTLS mode")
-                .help("write `mtls strict` into its block; `mtls permissive` while workloads move in"),
-        );
-    }
-    scopes
-}
-
-/// A field that only one opening of a namespace may state.
-fn scoped<'p, T>(
-    openings: &[&'p NamespaceDecl],
-    what: &str,
-    get: impl Fn(&'p NamespaceDecl) -> Option<&'p Spanned<T>>,
-    out: &mut Diagnostics,
-) -> Option<&'p Spanned<T>> {
-    let mut stated = openings.iter().filter_map(|decl| get(decl));
-    let first = stated.next()?;
-    for again in stated {
-        out.add(stated_twice(what, first.span, again.span));
-    }
-    Some(first)
-}
-
-fn authorization(
-    declarations: &Declarations,
-    environment: &Environment<'_>,
-    out: &mut Diagnostics,
-) -> Option<At<Authorization>> {
-    let mesh = declarations.meshes.first()?;
-    let stated = environment.authorization.as_ref().or(mesh.scope.authorization.as_ref());
-    if stated.is_none() && !mesh.broken {
-        out.add(
-            Diagnostic::new(
-                Code::MissingSetting,
-                mesh.name.span,
-                "the mesh does not state what happens to callers that nobody allowed",
-            )
-            .help("write `authorization deny-by-default`; `authorization dry-run` counts them and lets them through"),
-        );
-    }
-    stated.map(|stated| (stated.value, stated.span))
-}
-
-/// Services and callers with their accounts.
-fn parties<'c>(
-    base: &Base<'_>,
-    environment: &Environment<'_>,
-    cluster: &Cluster<'c>,
-    shapes: &[Shape<'c>],
-    out: &mut Diagnostics,
-) -> Parties<'c> {
-    let mut parties = Parties::new();
-    for shape in shapes {
-        let rendered = environment.rendered(&shape.namespace);
-        let account = |name: &Text| Account {
-            namespace: shape.namespace.clone(),
-            rendered: rendered.clone(),
-            name: name.clone(),
-        };
-        parties.insert(
-            (shape.namespace.clone(), shape.decl.name.value.clone()),
-            Party {
-                span: shape.decl.name.span,
-                accounts: shape.accounts.iter().map(account).collect(),
-                no_sidecar: shape.workloads.iter().find(|w| w.injected == Some(false)).map(|w| w.span),
-                workloads: shape.workloads.clone(),
-            },
-        );
-    }
-    let mut callers: Vec<(&(Text, Text), usize)> = base
-        .names
-        .members
-        .iter()
-        .filter_map(|(key, member)| match member {
-            Member::Caller(index) => Some((key, *index)),
-            Member::Service(_) => None,
-        })
-        .collect();
-    callers.sort();
-    // Workloads by name: a caller is the workload of its name, whatever its kind.
-    let mut by_name: HashMap<(&Text, &Text), Vec<&'c crate::inventory::Workload>> = HashMap::new();
-    for workload in cluster.inventory.workloads.values() {
-        by_name.entry((&workload.namespace, &workload.name)).or_default().push(workload);
-    }
-    for (key, index) in callers {
-        let Some(base_decl) = base.project.declarations.callers.get(index) else { continue };
-        let overrides = environment.callers.get(key).map_or(&[][..], Vec::as_slice);
-        let stated = overrides.iter().find_map(|decl| decl.account.as_ref()).or(base_decl.account.as_ref());
-        let mut workloads = by_name.get(&(&key.0, &key.1)).cloned().unwrap_or_default();
-        if let (true, Some(stated)) = (workloads.is_empty(), stated) {
-            // A caller may have another name than its workload: its account says which one it is.
-            let (namespace, name) = &stated.value;
-            let namespace = namespace.as_ref().unwrap_or(&key.0);
-            workloads = cluster.index.under_account(namespace, name).to_vec();
-        }
-        let no_sidecar = overrides.iter().find_map(|decl| decl.no_sidecar).or(base_decl.no_sidecar);
-        let accounts = match stated {
-            Some(stated) => {
-                let (namespace, name) = &stated.value;
-                let namespace = namespace.clone().unwrap_or_else(|| key.0.clone());
-                let other = workloads.iter().find(|w| w.service_account != *name && namespace == w.namespace);
-                if let Some(other) = other {
-                    out.add(
-                        Diagnostic::new(
-                            Code::InventoryMismatch,
-                            stated.span,
-                            format!("`{}` runs under `{}`, not `{name}`", key.1, other.service_account),
-                        )
-                        .label("stated here")
-                        .related(other.span, format!("this {} names `{}`", other.kind.name(), other.service_account))
-                        .help("remove the line, which the inventory makes needless, or correct the manifest"),
-                    );
-                }
-                vec![(namespace, name.clone())]
-            }
-            None if workloads.is_empty() => vec![key.clone()],
-            None => workloads.iter().map(|w| (w.namespace.clone(), w.service_account.clone())).collect(),
-        };
-        let mut accounts: Vec<Account> = accounts
-            .into_iter()
-            .map(|(namespace, name)| Account { rendered: environment.rendered(&namespace), namespace, name })
-            .collect();
-        accounts.sort();
-        accounts.dedup();
-        let injected = workloads.iter().find(|w| w.injected == Some(false)).map(|w| w.span);
-        parties.insert(
-            key.clone(),
-            Party { span: base_decl.name.span, accounts, no_sidecar: no_sidecar.or(injected), workloads },
-        );
-    }
-    parties
 }
 
 struct Resolve<'r, 'p> {

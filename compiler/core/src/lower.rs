@@ -3,6 +3,7 @@
 
 pub(crate) mod args;
 pub mod declaration;
+pub mod field;
 pub(crate) mod scope;
 pub mod service;
 pub mod setting;
