@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lower::setting::Stage;
 use crate::model::release::{Routing, Subset, VersionDecl};
-use crate::source::{Span, Text};
+use crate::source::{Span, Spanned, Text};
 use crate::state::{Record, Recorded};
 use crate::suggest;
 
@@ -35,7 +35,8 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
     let held = recorded.is_some_and(|recorded| recorded.held);
     let mut routing = build(&shares, held, span, out)?;
     routing.release |= declared.next.is_some();
-    check_pods(shape, declared, &routing, span, out);
+    let next = declared.next.as_ref().filter(|_| !shares.waits);
+    check_pods(shape, declared, next, &routing, span, out);
     Some(routing)
 }
 
@@ -44,6 +45,8 @@ struct Shares {
     stable: Text,
     /// The other version and its weight.
     canary: Option<(Text, u32)>,
+    /// The environment keeps its own release, and what the file declares does not concern it yet.
+    waits: bool,
     /// A version that a former release left and that may still be routed to.
     former: Option<Text>,
 }
@@ -51,12 +54,13 @@ struct Shares {
 fn shares(declared: &VersionDecl, span: Span, recorded: Option<&Recorded>, out: &mut Diagnostics) -> Option<Shares> {
     let left = declared.stable.value.clone();
     let Some(record) = recorded.and_then(|recorded| recorded.record.as_ref()) else {
-        return Some(Shares { stable: left, canary: None, former: None });
+        return Some(Shares { stable: left, canary: None, former: None, waits: false });
     };
     let recorded = |record: &Record| Shares {
         stable: record.stable.clone(),
         canary: record.canary.clone().map(|canary| (canary, record.weight)),
         former: None,
+        waits: false,
     };
     let next = declared.next.as_ref().map(|next| &next.value);
     // The recorded release is this one, or it ended as this one wants it.
@@ -65,10 +69,12 @@ fn shares(declared: &VersionDecl, span: Span, recorded: Option<&Recorded>, out: 
             (Some(running), Some(next)) if running == next => recorded(record),
             // A newer version while one runs, or none any more: back to stable first (design: in steps).
             (Some(running), Some(next)) => {
-                Shares { stable: left, canary: Some((next.clone(), 0)), former: Some(running.clone()) }
+                Shares { stable: left, canary: Some((next.clone(), 0)), former: Some(running.clone()), waits: false }
             }
-            (Some(running), None) => Shares { stable: left, canary: Some((running.clone(), 0)), former: None },
-            (None, _) => Shares { stable: left, canary: None, former: None },
+            (Some(running), None) => {
+                Shares { stable: left, canary: Some((running.clone(), 0)), former: None, waits: false }
+            }
+            (None, _) => Shares { stable: left, canary: None, former: None, waits: false },
         });
     }
     if record.canary.is_none() && next == Some(&record.stable) {
@@ -86,7 +92,7 @@ fn shares(declared: &VersionDecl, span: Span, recorded: Option<&Recorded>, out: 
         })
         .help(format!("it follows once `{left}` is what it runs by its own record")),
     );
-    Some(recorded(record))
+    Some(Shares { waits: true, ..recorded(record) })
 }
 
 fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Option<Routing> {
@@ -140,7 +146,14 @@ fn check_names(declared: &VersionDecl, span: Span, out: &mut Diagnostics) -> Opt
 
 /// Every version that gets traffic, or is about to, has pods, as far as the inventory knows. The pods of a release
 /// stand before the first request is sent to them.
-fn check_pods(shape: &Shape<'_>, declared: &VersionDecl, routing: &Routing, span: Span, out: &mut Diagnostics) {
+fn check_pods(
+    shape: &Shape<'_>,
+    declared: &VersionDecl,
+    next: Option<&Spanned<Text>>,
+    routing: &Routing,
+    span: Span,
+    out: &mut Diagnostics,
+) {
     if shape.workloads.is_empty() || shape.broken {
         return;
     }
@@ -148,7 +161,7 @@ fn check_pods(shape: &Shape<'_>, declared: &VersionDecl, routing: &Routing, span
     let routed = routing.weights.iter().filter(|(_, weight)| *weight > 0);
     let mut versions: Vec<&Text> =
         routed.filter_map(|(index, _)| routing.subsets.get(*index)).map(|subset| &subset.version).collect();
-    versions.extend(declared.next.as_ref().map(|next| &next.value).filter(|next| !versions.contains(next)));
+    versions.extend(next.map(|next| &next.value).filter(|next| !versions.contains(next)));
     for version in versions {
         if label(version) {
             continue;
