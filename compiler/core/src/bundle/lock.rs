@@ -84,7 +84,9 @@ pub fn stays_within(path: &str) -> bool {
 
 /// Whether a text is safe as one part of a path.
 pub fn is_file_name(part: &str) -> bool {
-    !part.is_empty() && !part.starts_with('.') && !part.contains(['/', '\\', ':']) && !part.contains(char::is_control)
+    let fits = |byte: u8| byte.is_ascii() && !byte.is_ascii_control() && !matches!(byte, b'/' | b'\\' | b':');
+    let other = || !part.contains(['/', '\\', ':']) && !part.contains(char::is_control);
+    !part.is_empty() && !part.starts_with('.') && (part.bytes().all(fits) || other())
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! `copy` of a missing one writes null; an index may be negative or have leading zeros; a path may lack its first `/`.
 //! Taken over from kustomize: a `test` for `null` holds where the key is missing. Numbers are compared as numbers.
 
-use json_patch::jsonptr::Pointer;
-use json_patch::{PatchErrorKind, PatchOperation};
+use json_patch::jsonptr::{Pointer, PointerBuf};
+use json_patch::{AddOperation, PatchErrorKind, PatchOperation, RemoveOperation, ReplaceOperation};
 use serde_json::{Value, json};
 
 use super::operation::Operation;
@@ -46,17 +46,81 @@ pub(super) fn apply(
     object: &mut Value,
     guard: &dyn Fn(&Value) -> Option<Refusal>,
 ) -> Result<(), Box<(usize, Refusal)>> {
-    let mut patched = object.clone();
+    let mut undo = Undo::default();
     let mut refused: Option<(usize, Refusal)> = None;
     for (index, operation) in operations.iter().enumerate() {
-        one(operation, &mut patched).map_err(|refusal| Box::new((index, refusal)))?;
-        refused = guard(&patched).map(|refusal| refused.take().unwrap_or((index, refusal)));
+        undo.before(&operation.what, object);
+        if let Err(refusal) = one(operation, object) {
+            undo.forget_last();
+            undo.run(object);
+            return Err(Box::new((index, refusal)));
+        }
+        refused = guard(object).map(|refusal| refused.take().unwrap_or((index, refusal)));
     }
     match refused {
-        Some(refused) => Err(Box::new(refused)),
-        None => {
-            *object = patched;
-            Ok(())
+        Some(refused) => {
+            undo.run(object);
+            Err(Box::new(refused))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What takes operations back. Failures are rare, and a copy of each resource before each patch is a third of the work.
+#[derive(Default)]
+struct Undo(Vec<Step>);
+
+enum Step {
+    /// Nothing was changed.
+    Nothing,
+    /// By an operation.
+    Operation(PatchOperation),
+    /// By the whole object as it was.
+    Whole(Value),
+}
+
+impl Undo {
+    /// Notes how to take back an operation that is about to be applied.
+    fn before(&mut self, what: &PatchOperation, object: &Value) {
+        let path = what.path();
+        let there = || object.pointer(path.as_str()).cloned();
+        let parent = || path.split_back().and_then(|(parent, _)| object.pointer(parent.as_str()));
+        let remove = |path: PointerBuf| PatchOperation::Remove(RemoveOperation { path });
+        let replace = |value| PatchOperation::Replace(ReplaceOperation { path: path.to_owned(), value });
+        self.0.push(match what {
+            PatchOperation::Test(_) => Step::Nothing,
+            PatchOperation::Move(_) => Step::Whole(object.clone()),
+            PatchOperation::Remove(_) => there().map_or(Step::Nothing, |value| {
+                Step::Operation(PatchOperation::Add(AddOperation { path: path.to_owned(), value }))
+            }),
+            PatchOperation::Replace(_) => there().map_or(Step::Nothing, |value| Step::Operation(replace(value))),
+            PatchOperation::Add(_) | PatchOperation::Copy(_) => match parent() {
+                // An entry is put between others, or at the end by `-`.
+                Some(Value::Array(list)) => {
+                    let above = path.parent().filter(|_| path.as_str().ends_with("/-"));
+                    let at = above.map_or_else(|| path.to_owned(), |above| above.with_trailing_token(list.len()));
+                    Step::Operation(remove(at))
+                }
+                _ => Step::Operation(there().map_or_else(|| remove(path.to_owned()), replace)),
+            },
+        });
+    }
+
+    /// The last operation was refused and has changed nothing, unless it was to move something.
+    fn forget_last(&mut self) {
+        if !matches!(self.0.last(), Some(Step::Whole(_))) {
+            self.0.pop();
+        }
+    }
+
+    fn run(self, object: &mut Value) {
+        for step in self.0.into_iter().rev() {
+            match step {
+                Step::Nothing => {}
+                Step::Whole(before) => *object = before,
+                // It takes back what was just done, so it can be done.
+                Step::Operation(operation) => drop(json_patch::patch_unsafe(object, &[operation])),
+            }
         }
     }
 }

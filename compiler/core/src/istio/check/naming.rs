@@ -1,6 +1,6 @@
 //! Names that are put together: whether Kubernetes accepts them, and whether two resources get one.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::super::exposure::Hosts;
 use super::super::resource::{ENVOY_FILTER, Kind, VIRTUAL_SERVICE};
@@ -15,8 +15,8 @@ use crate::source::{Span, Text};
 /// staging/src/k8s.io/apimachinery/pkg/util/validation/validation.go).
 const LONGEST: usize = 253;
 
-/// Where each name is taken, by kind and namespace.
-type Taken = BTreeMap<(&'static str, Text, Text), Span>;
+/// Where each name is taken, by kind and namespace. Looked up, never walked.
+type Taken = HashMap<(&'static str, Text, Text), Span>;
 
 pub(super) fn check(mesh: &Mesh, hosts: &Hosts<'_>, out: &mut Diagnostics) {
     let mut taken = Taken::new();

@@ -148,6 +148,34 @@ fn identity_is_not_a_patchs_to_change() {
 }
 
 #[test]
+fn operations_before_a_refused_one_are_taken_back() {
+    let operations = [
+        "{op: add, path: /spec/hosts/-, value: c}",
+        "{op: add, path: /spec/hosts/0, value: c}",
+        "{op: add, path: /spec/new, value: {a: [1]}}",
+        "{op: add, path: /spec/hosts, value: [c]}",
+        "{op: replace, path: /spec/hosts/1, value: c}",
+        "{op: remove, path: /spec/hosts/0}",
+        "{op: remove, path: /spec/hosts/1}",
+        "{op: copy, from: /spec/hosts/0, path: /spec/hosts/-}",
+        "{op: copy, from: /spec/hosts, path: /spec/more}",
+        "{op: move, from: /spec/hosts, path: /spec/more}",
+        "{op: move, from: /spec/hosts/0, path: /spec/hosts/1}",
+        "{op: test, path: /spec/hosts/0, value: a}",
+    ];
+    for last in ["{op: remove, path: /nothing}", "{op: move, from: /spec/hosts, path: /no/where}"] {
+        for first in operations {
+            // `applied` compares the object with what it was.
+            let why = applied(&format!("- {first}\n- {last}")).expect_err(first);
+            assert!(!why.is_empty());
+            for second in operations {
+                let _ = applied(&format!("- {first}\n- {second}\n- {last}")).expect_err(second);
+            }
+        }
+    }
+}
+
+#[test]
 fn selectors_see_what_earlier_patches_have_made() {
     let patch = |selector: &str, operation: &str| format!("- target: {{{selector}}}\n  patch: |\n    - {operation}\n");
     let text = [
