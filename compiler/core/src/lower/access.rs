@@ -117,7 +117,9 @@ fn methods(word: &Word, args: &mut Args<'_>, out: &mut Diagnostics) -> Option<Ve
     let mut methods: Vec<Text> = Vec::new();
     for method in word.text.split('|') {
         if !METHODS.contains(&method) {
-            args.fail(word.span, value::choice(method, METHODS), out);
+            let mut refusal = value::choice(method, METHODS);
+            refusal.near = refusal.near.map(|near| word.text.replacen(method, &near, 1));
+            args.fail(word.span, refusal, out);
             return None;
         }
         if !methods.iter().any(|known| known == method) {

@@ -1,6 +1,7 @@
 //! A cursor over the words of one statement. Each `take_…` either returns what it promises or reports once and
 //! returns `None`, so that lowering reads as the form of the setting does.
 
+use super::value::Refusal;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::source::{Span, Text};
@@ -73,10 +74,10 @@ impl<'a> Args<'a> {
     }
 
     /// The next word read by `read`, which returns why it refuses.
-    pub(crate) fn take_as<T>(
+    pub(crate) fn take_as<T, E: Into<Refusal>>(
         &mut self,
         expected: &str,
-        read: impl FnOnce(&str) -> Result<T, String>,
+        read: impl FnOnce(&str) -> Result<T, E>,
         out: &mut Diagnostics,
     ) -> Option<T> {
         let word = self.take(expected, out)?;
@@ -109,10 +110,13 @@ impl<'a> Args<'a> {
     }
 
     /// Reports a fault of this statement, once.
-    pub(crate) fn fail(&mut self, span: Span, message: impl Into<String>, out: &mut Diagnostics) {
+    pub(crate) fn fail(&mut self, span: Span, why: impl Into<Refusal>, out: &mut Diagnostics) {
         if !self.failed && !self.silent {
+            let Refusal { message, near } = why.into();
             let mut diagnostic = Diagnostic::new(self.code, span, message);
-            if !self.form.is_empty() {
+            if let Some(near) = near {
+                diagnostic = diagnostic.suggest(format!("did you mean `{near}`?"), span, near);
+            } else if !self.form.is_empty() {
                 diagnostic = diagnostic.help(format!("the form is {}", self.form));
             }
             out.add(diagnostic);

@@ -229,7 +229,7 @@ pub(super) fn target(statement: &Statement, slot: &mut Option<Spanned<TargetDecl
     let read = |word: &str| match word {
         "istio" => Ok(()),
         "linkerd" | "gateway-api" => {
-            Err(format!("`{word}` is a target of a later version; this one renders for `istio`"))
+            Err(format!("`{word}` is a target of a later version; this one renders for `istio`").into())
         }
         _ => Err(value::choice(word, &["istio"])),
     };

@@ -163,7 +163,7 @@ pub(crate) fn path(word: &str) -> Result<PathPattern, String> {
 }
 
 /// `strict`, `permissive` or `disable`.
-pub(crate) fn mtls(word: &str) -> Result<MtlsMode, String> {
+pub(crate) fn mtls(word: &str) -> Result<MtlsMode, Refusal> {
     match word {
         "strict" => Ok(MtlsMode::Strict),
         "permissive" => Ok(MtlsMode::Permissive),
@@ -173,7 +173,7 @@ pub(crate) fn mtls(word: &str) -> Result<MtlsMode, String> {
 }
 
 /// A protocol by the language's name.
-pub(crate) fn protocol(word: &str) -> Result<Protocol, String> {
+pub(crate) fn protocol(word: &str) -> Result<Protocol, Refusal> {
     Ok(match word {
         "http" => Protocol::Http,
         "http2" => Protocol::Http2,
@@ -186,16 +186,37 @@ pub(crate) fn protocol(word: &str) -> Result<Protocol, String> {
     })
 }
 
-/// What to say when a word is none of a few.
-pub(crate) fn choice(word: &str, choices: &[&str]) -> String {
-    let names = suggest::list(choices.iter().copied(), choices.len()).replace(" and ", " or ");
-    match suggest::nearest(word, choices.iter().copied()) {
-        Some(near) if choices.len() > 7 => {
-            format!("`{word}` is not one of the words that stand here; did you mean `{near}`?")
-        }
-        Some(near) => format!("expected {names}, found `{word}`; did you mean `{near}`?"),
-        None => format!("expected {names}, found `{word}`"),
+/// Why a word is refused, and what it was probably meant to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// What was expected and found.
+    pub(crate) message: String,
+    /// The nearest word that would be right.
+    pub(crate) near: Option<String>,
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        Self { message, near: None }
     }
+}
+
+impl From<&str> for Refusal {
+    fn from(message: &str) -> Self {
+        Self::from(message.to_owned())
+    }
+}
+
+/// What to say when a word is none of a few.
+pub(crate) fn choice(word: &str, choices: &[&str]) -> Refusal {
+    let near = suggest::nearest(word, choices.iter().copied()).map(str::to_owned);
+    let message = if near.is_some() && choices.len() > 7 {
+        format!("`{word}` is not one of the words that stand here")
+    } else {
+        let names = suggest::list(choices.iter().copied(), choices.len()).replace(" and ", " or ");
+        format!("expected {names}, found `{word}`")
+    };
+    Refusal { message, near }
 }
 
 #[cfg(test)]
