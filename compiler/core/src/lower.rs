@@ -307,17 +307,7 @@ fn lower_gateway(statement: &Statement, out: &mut Diagnostics) -> Option<Gateway
     let mut args = head(statement, "`gateway NAME { … }`");
     let name = name(&mut args, "the name of the gateway", out)?;
     args.finish(true, out);
-    let mut decl = GatewayDecl {
-        name,
-        pods: None,
-        account: None,
-        resource: None,
-        listen: Vec::new(),
-        listener: None,
-        trusted_proxies: None,
-        span: statement.head(),
-        broken: statement.broken,
-    };
+    let mut decl = GatewayDecl::new(name, statement.head(), statement.broken);
     for inner in statement.block.iter().flat_map(|block| &block.statements) {
         scope::gateway(inner, &mut decl, out);
     }

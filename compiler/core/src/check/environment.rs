@@ -182,11 +182,11 @@ pub(crate) fn unknown_gateway(name: &Spanned<Text>, names: &Names) -> Diagnostic
     }
 }
 
-/// A field that only one opening may state.
-fn once<'p, T>(
-    openings: &[&'p EnvironmentDecl],
+/// A field that only one opening of a declaration may state.
+pub(super) fn once<'p, D, T>(
+    openings: &[&'p D],
     what: &str,
-    get: impl Fn(&'p EnvironmentDecl) -> Option<&'p Spanned<T>>,
+    get: impl Fn(&'p D) -> Option<&'p Spanned<T>>,
     out: &mut Diagnostics,
 ) -> Option<&'p Spanned<T>> {
     let mut stated = openings.iter().filter_map(|opening| get(opening));

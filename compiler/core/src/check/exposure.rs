@@ -50,15 +50,7 @@ fn gateway(
     out: &mut Diagnostics,
 ) -> GatewayShape {
     let mut merged = base.clone();
-    let mut overridden = GatewayDecl {
-        pods: None,
-        account: None,
-        resource: None,
-        listen: Vec::new(),
-        listener: None,
-        trusted_proxies: None,
-        ..base.clone()
-    };
+    let mut overridden = GatewayDecl::new(base.name.clone(), base.span, base.broken);
     for decl in overrides {
         lay(&mut overridden.pods, &decl.pods, "pods", out);
         lay(&mut overridden.account, &decl.account, "service-account", out);

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Base;
-use super::environment::Environment;
+use super::environment::{Environment, once};
 use super::stated::At;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lower::declaration::{Declarations, NamespaceDecl};
-use crate::lower::scope::stated_twice;
 use crate::model::{Authorization, Injection, MtlsMode};
 use crate::resolve::names::Names;
 use crate::source::{Span, Spanned, Text};
@@ -38,16 +37,16 @@ pub(super) fn scopes<'p>(
         let openings: Vec<&NamespaceDecl> =
             openings.iter().filter_map(|index| declarations.namespaces.get(*index)).collect();
         let overrides = environment.namespace_scopes.get(name).map_or(&[][..], Vec::as_slice);
-        let mtls = scoped(overrides, "mtls", |d| d.scope.mtls.as_ref(), out)
-            .or_else(|| scoped(&openings, "mtls", |d| d.scope.mtls.as_ref(), out))
+        let mtls = once(overrides, "mtls", |d| d.scope.mtls.as_ref(), out)
+            .or_else(|| once(&openings, "mtls", |d| d.scope.mtls.as_ref(), out))
             .map(|stated| (stated.value, stated.span));
         let mtls = mtls.or(mesh_mtls);
         missing |= mtls.is_none();
-        let owner = scoped(overrides, "owner", |d| d.scope.owner.as_ref(), out)
-            .or_else(|| scoped(&openings, "owner", |d| d.scope.owner.as_ref(), out))
+        let owner = once(overrides, "owner", |d| d.scope.owner.as_ref(), out)
+            .or_else(|| once(&openings, "owner", |d| d.scope.owner.as_ref(), out))
             .or_else(|| mesh.and_then(|mesh| mesh.scope.owner.as_ref()));
-        let injection = scoped(overrides, "injection", |d| d.scope.injection.as_ref(), out)
-            .or_else(|| scoped(&openings, "injection", |d| d.scope.injection.as_ref(), out))
+        let injection = once(overrides, "injection", |d| d.scope.injection.as_ref(), out)
+            .or_else(|| once(&openings, "injection", |d| d.scope.injection.as_ref(), out))
             .map(|stated| stated.value.clone())
             .or_else(|| environment.injection.clone())
             .or_else(|| mesh.and_then(|mesh| mesh.scope.injection.as_ref()).map(|stated| stated.value.clone()));
@@ -75,21 +74,6 @@ pub(super) fn scopes<'p>(
         );
     }
     scopes
-}
-
-/// A field that only one opening of a namespace may state.
-fn scoped<'p, T>(
-    openings: &[&'p NamespaceDecl],
-    what: &str,
-    get: impl Fn(&'p NamespaceDecl) -> Option<&'p Spanned<T>>,
-    out: &mut Diagnostics,
-) -> Option<&'p Spanned<T>> {
-    let mut stated = openings.iter().filter_map(|decl| get(decl));
-    let first = stated.next()?;
-    for again in stated {
-        out.add(stated_twice(what, first.span, again.span));
-    }
-    Some(first)
 }
 
 /// What happens to callers that nobody allowed; not to be left out.

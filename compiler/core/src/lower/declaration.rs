@@ -173,6 +173,23 @@ pub struct GatewayDecl {
     pub broken: bool,
 }
 
+impl GatewayDecl {
+    /// A gateway of which nothing is stated yet.
+    pub fn new(name: Spanned<Text>, span: Span, broken: bool) -> Self {
+        Self {
+            name,
+            pods: None,
+            account: None,
+            resource: None,
+            listen: Vec::new(),
+            listener: None,
+            trusted_proxies: None,
+            span,
+            broken,
+        }
+    }
+}
+
 /// `preset NAME is PARENTS { … }`.
 #[derive(Debug, Clone)]
 pub struct PresetDecl {

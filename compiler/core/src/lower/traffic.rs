@@ -6,29 +6,9 @@ use super::service::{Lowering, lower_fields};
 use super::setting::{Field, OutlierField, PoolField, RateDecl, RetryField, Setting};
 use super::value;
 use crate::code::Code;
-use crate::model::traffic::LimitKey;
+use crate::model::traffic::{CONDITIONS, LimitKey};
 use crate::source::Spanned;
 use crate::syntax::tree::Statement;
-
-/// Conditions that Istio accepts in `retryOn` (istio 1.31, pkg/config/validation/validation.go), beside HTTP statuses.
-pub(crate) const CONDITIONS: &[&str] = &[
-    "5xx",
-    "gateway-error",
-    "reset",
-    "reset-before-request",
-    "connect-failure",
-    "retriable-4xx",
-    "refused-stream",
-    "retriable-status-codes",
-    "retriable-headers",
-    "envoy-ratelimited",
-    "http3-post-connect-failure",
-    "cancelled",
-    "deadline-exceeded",
-    "internal",
-    "resource-exhausted",
-    "unavailable",
-];
 
 pub(super) fn timeout(args: &mut Args<'_>, into: &mut Lowering<'_>) {
     duration(Field::Timeout, args, into);

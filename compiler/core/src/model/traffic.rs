@@ -40,6 +40,27 @@ pub struct Traffic {
     pub outlier_detection: Option<OutlierDetection>,
 }
 
+/// Conditions that Istio accepts in `retryOn` (istio 1.24 and 1.31, pkg/config/validation/validation.go,
+/// supportedRetryOnPolicies), beside HTTP statuses.
+pub const CONDITIONS: &[&str] = &[
+    "5xx",
+    "gateway-error",
+    "reset",
+    "reset-before-request",
+    "connect-failure",
+    "retriable-4xx",
+    "refused-stream",
+    "retriable-status-codes",
+    "retriable-headers",
+    "envoy-ratelimited",
+    "http3-post-connect-failure",
+    "cancelled",
+    "deadline-exceeded",
+    "internal",
+    "resource-exhausted",
+    "unavailable",
+];
+
 /// Repeats of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {

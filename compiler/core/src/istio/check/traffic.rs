@@ -4,30 +4,9 @@ use super::super::destination_rule;
 use super::super::feature::Feature;
 use super::{invalid, needs};
 use crate::diagnostic::Diagnostics;
-use crate::model::traffic::{Millis, OutlierDetection, Retry, RetryBudget};
+use crate::model::traffic::{CONDITIONS, Millis, OutlierDetection, Retry, RetryBudget};
 use crate::model::{Mesh, Port, Service};
 use crate::source::Span;
-
-/// Conditions beside HTTP statuses (istio 1.24 and 1.31, pkg/config/validation/validation.go, supportedRetryOnPolicies
-/// and validateRetryOn).
-const CONDITIONS: [&str; 16] = [
-    "5xx",
-    "gateway-error",
-    "reset",
-    "reset-before-request",
-    "connect-failure",
-    "retriable-4xx",
-    "refused-stream",
-    "retriable-status-codes",
-    "retriable-headers",
-    "envoy-ratelimited",
-    "http3-post-connect-failure",
-    "cancelled",
-    "deadline-exceeded",
-    "internal",
-    "resource-exhausted",
-    "unavailable",
-];
 
 /// Fields that the CRD holds in 32 bits with a sign.
 const MOST: u32 = i32::MAX as u32;
