@@ -90,6 +90,14 @@ impl Rpcs {
         names.iter().filter_map(|name| self.by_name.get(name)).collect()
     }
 
+    /// The services with this name, with or without their package.
+    pub fn services_named(&self, name: &str) -> impl Iterator<Item = &RpcService> {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let full = self.by_plain.get(&plain(last)).into_iter().flatten();
+        let alike = full.filter_map(|name| self.by_name.get(name));
+        alike.filter(move |service| service.name == name || service.name.rsplit('.').next() == Some(name))
+    }
+
     /// Every RPC with this name, with its service, by the name of that.
     pub fn methods_named(&self, name: &str) -> impl Iterator<Item = (&RpcService, &Rpc)> {
         let services = self.by_method.get(name).into_iter().flatten().filter_map(|service| self.by_name.get(service));
@@ -235,6 +243,13 @@ message A { string user_id = 1; }
         assert_eq!(found("Get"), ["/B/Get", "/a.A/Get"]);
         assert_eq!(found("Put"), ["/B/Put"]);
         assert_eq!(found("get"), [""; 0]);
+        let services =
+            |name: &str| rpcs.services_named(name).map(|service| service.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            (services("a.A"), services("A"), services("B")),
+            (vec!["a.A".into()], vec!["a.A".into()], vec!["B".into()])
+        );
+        assert_eq!((services("a"), services("b.B")), (vec![], vec![]));
         assert!(!rpcs.any_streams());
         assert!(read_one(&[DEMO]).1.any_streams());
     }

@@ -81,12 +81,23 @@ impl<'p> Methods<'p> {
         self.own.iter().copied().chain(of_scope)
     }
 
-    /// The RPCs with this name: its own, then the others.
-    fn named(&self, name: &str) -> Vec<Method<'p>> {
-        let own = self.own.iter().copied().filter(|method| method.name == name);
+    /// The RPCs that its scope knows by this name, of the gRPC service `of` where that is named. Those of its own are not
+    /// among them.
+    fn named<'m>(&'m self, name: &'m str, of: Option<&'m str>) -> Box<dyn Iterator<Item = Method<'p>> + 'm> {
         let is_own = |method: &Method<'_>| self.own.iter().any(|own| own.service == method.service);
-        let of_scope = self.scope.iter().flat_map(|rpcs| rpcs.methods_named(name));
-        own.chain(of_scope.map(|(service, rpc)| Method::of(service, rpc)).filter(|method| !is_own(method))).collect()
+        let scope = self.scope.iter().copied();
+        match of {
+            Some(of) => {
+                let services = scope.flat_map(move |rpcs| rpcs.services_named(of));
+                let methods =
+                    services.flat_map(|service| service.methods.iter().map(move |rpc| Method::of(service, rpc)));
+                Box::new(methods.filter(move |method| method.name == name && !is_own(method)))
+            }
+            None if self.own.is_empty() => Box::new(
+                scope.flat_map(move |rpcs| rpcs.methods_named(name)).map(|(service, rpc)| Method::of(service, rpc)),
+            ),
+            None => Box::new(std::iter::empty()),
+        }
     }
 
     /// The method that a name means: `GetCart`, `CartService/GetCart` or `pkg.CartService/GetCart`.
@@ -103,10 +114,8 @@ impl<'p> Methods<'p> {
         let in_service = |known: &Method<'_>| {
             of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of))
         };
-        let is_own = |known: &Method<'_>| self.own.iter().any(|own| own.service == known.service);
-        let open = of.is_some() || self.own.is_empty();
-        let named = self.named(method);
-        let mut found = named.into_iter().filter(|known| (open || is_own(known)) && in_service(known));
+        let own = self.own.iter().copied().filter(|known| known.name == method && in_service(known));
+        let mut found = own.chain(self.named(method, of));
         match (found.next(), found.next()) {
             (Some(one), None) => Some(one),
             (Some(one), Some(other)) => {
@@ -137,7 +146,7 @@ impl<'p> Methods<'p> {
     /// Whether an RPC of the service streams, with its name.
     pub(crate) fn streaming(&self) -> Option<Method<'p>> {
         let may = !self.own.is_empty() || self.scope.iter().any(|rpcs| rpcs.any_streams());
-        self.all().filter(|_| may).find(|method| method.streaming)
+        if may { self.all().find(|method| method.streaming) } else { None }
     }
 }
 
