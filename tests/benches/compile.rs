@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("measure") => {
             let (services, runs) = (number(arguments.get(1)).unwrap_or(10), number(arguments.get(2)).unwrap_or(1));
-            measure(services, runs, arguments.iter().any(|argument| argument == "inventory"));
+            measure(services, runs, arguments.iter().any(|argument| argument == "read"));
             ExitCode::SUCCESS
         }
         _ => {
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
 }
 
 /// Compiles one project again and again and prints the medians, in microseconds, and the peak of memory in KiB.
-fn measure(services: usize, runs: usize, inventory: bool) {
-    let generated = generate::project(Size { services, inventory });
+fn measure(services: usize, runs: usize, read: bool) {
+    let generated = generate::project(Size { services, read });
     let world = MemoryWorld { files: generated.files.clone() };
     let (files, bytes) = {
         let bundles = compile(&world, &generated, &mut Stages::default());
@@ -176,12 +176,12 @@ impl Row {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-    fn run(services: usize, runs: usize, inventory: bool) -> Result<Row, String> {
+    fn run(services: usize, runs: usize, read: bool) -> Result<Row, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(program);
         command.args(["measure", &services.to_string(), &runs.to_string()]);
-        if inventory {
-            command.arg("inventory");
+        if read {
+            command.arg("read");
         }
         let output = command.output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -235,7 +235,7 @@ fn report(sizes: &[(usize, usize)]) -> ExitCode {
     }
     println!("\ngrowth: time for each service, against the size before (1.00 is linear).");
     println!("peak MiB: of a fresh process that compiles once, with the project's texts and all three results.\n");
-    println!("The same with an inventory, which is read once:\n");
+    println!("The same with an inventory and `.proto` files, which are read once:\n");
     println!("{:>8} {:>9} | {:>14} | {:>9}", "services", "total", "load", "peak MiB");
     for (services, runs) in sizes {
         match Row::run(*services, *runs, true) {

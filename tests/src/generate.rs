@@ -3,7 +3,7 @@
 //! way), limits, exposed hosts, patches of each team and of the platform. The same size gives the same text.
 //!
 //! Nothing in a generated project is faulty or doubtful: it compiles without a single finding, so that no time is spent
-//! on diagnostics. It states everything, unless it is asked for an inventory.
+//! on diagnostics. It states everything, unless it is asked for files to read.
 
 mod environment;
 mod inventory;
@@ -25,8 +25,9 @@ const TEAM: usize = 100;
 pub struct Size {
     /// How many services.
     pub services: usize,
-    /// Whether ports, accounts and versions come from Kubernetes manifests in place of being stated.
-    pub inventory: bool,
+    /// Whether ports, accounts and versions come from Kubernetes manifests, and RPCs from `.proto` files, in place of
+    /// being stated.
+    pub read: bool,
 }
 
 /// A project in memory.
@@ -47,12 +48,13 @@ pub fn project(size: Size) -> Generated {
     for (team, members) in services.chunks(TEAM).enumerate() {
         let mut text = format!("namespace {} {{\n  owner @{}\n", namespace(team), namespace(team));
         for service in members {
-            service.declare(&services, size.inventory, &mut text);
+            service.declare(&services, size.read, &mut text);
         }
         text.push_str("}\n");
         out.files.insert(format!("teams/{}.mesh", namespace(team)), text);
-        if size.inventory {
+        if size.read {
             out.files.insert(format!("kubernetes/{}.yaml", namespace(team)), inventory::manifests(members));
+            out.files.insert(format!("protos/{}.proto", namespace(team)), inventory::protos(members));
         }
     }
     environment::environments(&services, dice, &mut out.files);
@@ -69,8 +71,8 @@ fn namespace(team: usize) -> String {
 /// What belongs to nobody alone: the mesh, the gateway, the presets of the house.
 fn mesh(size: Size) -> String {
     let mut text = String::from("use std/grpc, std/http, std/canary, std/limits\n\nmesh company {\n");
-    if size.inventory {
-        text.push_str("  inventory     \"kubernetes/*.yaml\"\n");
+    if size.read {
+        text.push_str("  inventory     \"kubernetes/*.yaml\"\n  protos        \"protos/*.proto\"\n");
     }
     let _ = write!(
         text,

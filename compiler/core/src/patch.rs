@@ -153,17 +153,19 @@ fn drop_empty(object: &mut Value) {
 
 /// What a patch may not change, as routes, locks and rollbacks name the resource by it.
 fn identity(head: &Head, object: &Value) -> Option<Refusal> {
+    let metadata = object.get("metadata");
+    let of_metadata = |key: &str| metadata.and_then(|metadata| metadata.get(key));
     let fields = [
-        ("/apiVersion", &head.api_version),
-        ("/kind", &head.kind),
-        ("/metadata/name", &head.name),
-        ("/metadata/namespace", &head.namespace),
+        ("/apiVersion", object.get("apiVersion"), &head.api_version),
+        ("/kind", object.get("kind"), &head.kind),
+        ("/metadata/name", of_metadata("name"), &head.name),
+        ("/metadata/namespace", of_metadata("namespace"), &head.namespace),
     ];
-    let changed = fields.into_iter().find(|(path, expected)| match object.pointer(path) {
+    let changed = fields.into_iter().find(|(_, value, expected)| match value {
         Some(value) => value.as_str() != Some(expected.as_str()),
         None => !expected.is_empty(),
     });
-    changed.map(|(path, expected)| {
+    changed.map(|(path, _, expected)| {
         let why = format!("it changes `{path}`, which is `{expected}`: a patch cannot move or rename a resource");
         Refusal::new(Code::OwnedResource, why)
     })

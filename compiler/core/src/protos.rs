@@ -1,7 +1,7 @@
 //! `.proto` files to the RPCs that they declare. Names only: messages and imports are not looked at, so that a file is
 //! read without those that it imports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost_types::{FileDescriptorProto, ServiceDescriptorProto};
 
@@ -15,6 +15,9 @@ pub struct Rpcs {
     by_name: BTreeMap<Text, RpcService>,
     /// Full names by [`plain`] name.
     by_plain: BTreeMap<String, Vec<Text>>,
+    /// Full names of services by the name of an RPC that they have.
+    by_method: BTreeMap<Text, BTreeSet<Text>>,
+    any_streams: bool,
 }
 
 /// A gRPC service.
@@ -71,7 +74,7 @@ pub fn read(sources: &SourceMap, file: FileId, into: &mut Rpcs, out: &mut Diagno
 
 impl Rpcs {
     /// Every service, by name.
-    pub fn services(&self) -> impl Iterator<Item = &RpcService> {
+    pub fn services(&self) -> impl Iterator<Item = &RpcService> + Clone {
         self.by_name.values()
     }
 
@@ -87,11 +90,32 @@ impl Rpcs {
         names.iter().filter_map(|name| self.by_name.get(name)).collect()
     }
 
+    /// The services with this name, with or without their package.
+    pub fn services_named(&self, name: &str) -> impl Iterator<Item = &RpcService> {
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let full = self.by_plain.get(&plain(last)).into_iter().flatten();
+        let alike = full.filter_map(|name| self.by_name.get(name));
+        alike.filter(move |service| service.name == name || service.name.rsplit('.').next() == Some(name))
+    }
+
+    /// Every RPC with this name, with its service, by the name of that.
+    pub fn methods_named(&self, name: &str) -> impl Iterator<Item = (&RpcService, &Rpc)> {
+        let services = self.by_method.get(name).into_iter().flatten().filter_map(|service| self.by_name.get(service));
+        services.flat_map(move |service| {
+            service.methods.iter().filter(move |rpc| rpc.name == name).map(move |rpc| (service, rpc))
+        })
+    }
+
+    /// Whether any RPC streams.
+    pub fn any_streams(&self) -> bool {
+        self.any_streams
+    }
+
     fn add(&mut self, service: RpcService, out: &mut Diagnostics) {
         if let Some(first) = self.by_name.get(&service.name) {
             let shape = |service: &RpcService| {
                 let one = |rpc: &Rpc| (rpc.name.clone(), rpc.client_streaming, rpc.server_streaming);
-                service.methods.iter().map(one).collect::<std::collections::BTreeSet<_>>()
+                service.methods.iter().map(one).collect::<BTreeSet<_>>()
             };
             if shape(first) != shape(&service) {
                 let message = format!("two files declare `{}`, with different RPCs", service.name);
@@ -106,6 +130,10 @@ impl Rpcs {
         }
         let own = service.name.rsplit('.').next().unwrap_or(&service.name);
         self.by_plain.entry(plain(own)).or_default().push(service.name.clone());
+        for rpc in &service.methods {
+            self.by_method.entry(rpc.name.clone()).or_default().insert(service.name.clone());
+            self.any_streams |= rpc.client_streaming || rpc.server_streaming;
+        }
         self.by_name.insert(service.name.clone(), service);
     }
 }
@@ -203,6 +231,27 @@ message A { string user_id = 1; }
 
     fn names(rpcs: &Rpcs, of: &str) -> Vec<String> {
         rpcs.services_of(of).iter().map(|service| service.name.to_string()).collect()
+    }
+
+    #[test]
+    fn methods_are_found_by_name_in_every_service() {
+        let (_, rpcs, _) = read_one(&[
+            "syntax = \"proto3\"; service B { rpc Get(M) returns (M); rpc Put(M) returns (M); } message M {}",
+            "syntax = \"proto3\"; package a; service A { rpc Get(M) returns (M); } message M {}",
+        ]);
+        let found = |name: &str| rpcs.methods_named(name).map(|(_, rpc)| rpc.path.to_string()).collect::<Vec<_>>();
+        assert_eq!(found("Get"), ["/B/Get", "/a.A/Get"]);
+        assert_eq!(found("Put"), ["/B/Put"]);
+        assert_eq!(found("get"), [""; 0]);
+        let services =
+            |name: &str| rpcs.services_named(name).map(|service| service.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(
+            (services("a.A"), services("A"), services("B")),
+            (vec!["a.A".into()], vec!["a.A".into()], vec!["B".into()])
+        );
+        assert_eq!((services("a"), services("b.B")), (vec![], vec![]));
+        assert!(!rpcs.any_streams());
+        assert!(read_one(&[DEMO]).1.any_streams());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Manifests of the services, as `kustomize build` prints them.
+//! Manifests of the services, as `kustomize build` prints them, and their gRPC interfaces.
 
 use std::fmt::Write as _;
 
@@ -13,6 +13,24 @@ pub(super) fn manifests(members: &[Service]) -> String {
         deployment(service, "v1", &mut text);
         if service.releases {
             deployment(service, "v2", &mut text);
+        }
+    }
+    text
+}
+
+/// The gRPC interfaces of one team.
+pub(super) fn protos(members: &[Service]) -> String {
+    let mut text = String::from("syntax = \"proto3\";\n\npackage company;\n");
+    for (name, rpcs) in members.iter().filter_map(Service::rpcs) {
+        let _ = write!(text, "\nservice {name} {{\n");
+        for rpc in rpcs {
+            let _ = writeln!(text, "  rpc {rpc}({name}{rpc}Request) returns ({name}{rpc}Response);");
+        }
+        text.push_str("}\n");
+        for rpc in rpcs {
+            for message in ["Request", "Response"] {
+                let _ = writeln!(text, "message {name}{rpc}{message} {{ string id = 1; repeated string items = 2; }}");
+            }
         }
     }
     text

@@ -178,12 +178,17 @@ impl Service {
         self.settings.limit.is_some() && self.kind != Kind::Database
     }
 
+    /// Its gRPC service without the package, and the RPCs of that; none where it has none.
+    pub(super) fn rpcs(&self) -> Option<(String, &[&'static str])> {
+        self.kind.is_grpc().then(|| (self.grpc_service(), &self.verbs[..]))
+    }
+
     fn grpc_service(&self) -> String {
-        format!("company.{}{}", self.name[..1].to_uppercase(), self.name[1..].replace('-', ""))
+        format!("{}{}", self.name[..1].to_uppercase(), self.name[1..].replace('-', ""))
     }
 
     /// Writes its declaration, for the block of its namespace.
-    pub(super) fn declare(&self, all: &[Service], inventory: bool, out: &mut String) {
+    pub(super) fn declare(&self, all: &[Service], read: bool, out: &mut String) {
         let preset = match self.kind {
             Kind::Page => "http-page",
             Kind::HttpApi => "internal-api",
@@ -198,7 +203,7 @@ impl Service {
         let is = if presets.is_empty() { String::new() } else { format!(" is {}", presets.join(", ")) };
         let _ = writeln!(out, "\n  ## What the company knows of each {}.", self.name.split('-').next().unwrap_or(""));
         let _ = writeln!(out, "  service {}{is} {{", self.name);
-        if !inventory {
+        if !read {
             let (number, container, protocol) = self.kind.port();
             let arrow = if number == container { String::new() } else { format!(" -> {container}") };
             let _ = writeln!(out, "    port  {number}{arrow} {protocol}");
@@ -206,8 +211,8 @@ impl Service {
         if self.releases {
             out.push_str("    version v1 -> v2\n");
         }
-        if self.kind.is_grpc() {
-            let _ = writeln!(out, "    rpcs  {} {}", self.grpc_service(), self.verbs.join(", "));
+        if self.kind.is_grpc() && !read {
+            let _ = writeln!(out, "    rpcs  company.{} {}", self.grpc_service(), self.verbs.join(", "));
         }
         self.declare_callers(all, out);
         self.declare_settings(out);

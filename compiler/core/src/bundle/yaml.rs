@@ -12,6 +12,8 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
+
 use serde::ser::{self, Serialize};
 
 pub use scalar::differs_between_readers;
@@ -240,6 +242,20 @@ impl<'a> ser::Serializer for Node<'a> {
     fn serialize_str(self, value: &str) -> Result<(), Error> {
         self.scalar(|out| scalar::push_string(out, value));
         Ok(())
+    }
+
+    fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<(), Error> {
+        let mut result = Ok(());
+        self.scalar(|out| {
+            // Straight into its place: only what needs quotes is copied.
+            let start = out.len();
+            result = write!(out, "{value}").map_err(|_| Error("a value cannot be displayed".to_owned()));
+            if !scalar::is_plain(out.get(start..).unwrap_or_default()) {
+                let text = out.split_off(start);
+                scalar::push_string(out, &text);
+            }
+        });
+        result
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Result<(), Error> {

@@ -45,7 +45,7 @@ pub(crate) type Unknown = BTreeMap<(Text, Text), Vec<Span>>;
 /// The grants of one service.
 pub(crate) fn grants(
     shape: &Shape<'_>,
-    methods: &Methods,
+    methods: &Methods<'_>,
     parties: &Parties<'_>,
     exposed: bool,
     unknown: &mut Unknown,
@@ -123,7 +123,7 @@ pub(crate) fn port_index(shape: &Shape<'_>, port: &Spanned<u16>, out: &mut Diagn
 /// Operations by port index; an empty list of operations is everything on that port.
 fn by_port(
     shape: &Shape<'_>,
-    methods: &Methods,
+    methods: &Methods<'_>,
     decl: &AllowDecl,
     candidates: &[usize],
     out: &mut Diagnostics,

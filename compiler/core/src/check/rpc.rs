@@ -1,5 +1,7 @@
 //! Operations as written to operations of the wire: RPC names to full paths, each checked against what is known.
 
+use smol_str::format_smolstr;
+
 use super::shape::{PortShape, Shape};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -7,74 +9,100 @@ use crate::lower::setting::{OperationDecl, OperationKind};
 use crate::model::access::Operation;
 use crate::model::traffic::NotIdempotent;
 use crate::project::Project;
+use crate::protos::{Rpc, RpcService, Rpcs};
 use crate::source::{Span, Spanned, Text};
 use crate::suggest;
 
 /// One known RPC.
-#[derive(Debug, Clone)]
-pub(crate) struct Method {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Method<'p> {
     /// `pkg.Service`.
-    pub(crate) service: Text,
+    pub(crate) service: &'p Text,
     /// `GetCart`.
-    pub(crate) name: Text,
-    /// `/pkg.Service/GetCart`.
-    pub(crate) path: Text,
+    pub(crate) name: &'p Text,
     /// Many messages one way or the other.
-    pub(crate) streaming: bool,
+    streaming: bool,
+}
+
+impl<'p> Method<'p> {
+    fn of(service: &'p RpcService, rpc: &'p Rpc) -> Self {
+        Self { service: &service.name, name: &rpc.name, streaming: rpc.client_streaming || rpc.server_streaming }
+    }
+
+    /// `/pkg.Service/GetCart`.
+    fn path(self) -> Text {
+        format_smolstr!("/{}/{}", self.service, self.name)
+    }
 }
 
 /// The RPCs of one service.
 #[derive(Debug, Default)]
-pub(crate) struct Methods {
-    /// Those of its own gRPC service, by name; else all that its scope knows.
-    pub(crate) own: Vec<Method>,
-    /// Those of the other gRPC services that its scope knows: it may serve them too, and they are named in full.
-    pub(crate) others: Vec<Method>,
-    /// Nothing states any RPC.
-    pub(crate) unknown: bool,
+pub(crate) struct Methods<'p> {
+    /// Those of its own gRPC services.
+    own: Vec<Method<'p>>,
+    /// Everything that its scope knows. Where nothing is its own, all of it may be; else it may serve the others too,
+    /// and they are named in full. Looked up by name, never walked: a scope may know the RPCs of all services.
+    scope: Vec<&'p Rpcs>,
 }
 
 /// The RPCs that `rpcs`, else the `protos` of the service, its namespace or the mesh state.
-pub(crate) fn methods(project: &Project, shape: &Shape<'_>, namespace_protos: &[&Spanned<Text>]) -> Methods {
-    let mut own: Vec<Method> = Vec::new();
-    for (service, names) in &shape.stated.rpcs {
-        own.extend(names.iter().map(|name| Method {
-            service: (*service).clone(),
-            name: name.clone(),
-            path: format!("/{service}/{name}").into(),
-            streaming: false,
-        }));
-    }
+pub(crate) fn methods<'p>(
+    project: &'p Project,
+    shape: &Shape<'p>,
+    namespace_protos: &[&'p Spanned<Text>],
+) -> Methods<'p> {
+    let stated = shape
+        .stated
+        .rpcs
+        .iter()
+        .flat_map(|(service, names)| names.iter().map(|name| Method { service: *service, name, streaming: false }));
+    let own: Vec<Method<'p>> = stated.collect();
     if !own.is_empty() {
-        return Methods { own, others: Vec::new(), unknown: false };
+        return Methods { own, scope: Vec::new() };
     }
-    let files: Vec<&Spanned<Text>> =
-        shape.stated.protos.map_or_else(|| namespace_protos.to_vec(), |files| files.iter().collect());
-    let mut others: Vec<Method> = Vec::new();
-    for file in files {
-        let Some(rpcs) = project.rpcs.get(&file.span) else { continue };
-        let of = rpcs.services_of(&shape.decl.name.value);
-        for service in rpcs.services() {
-            let methods = service.methods.iter().map(|method| Method {
-                service: service.name.clone(),
-                name: method.name.clone(),
-                path: method.path.clone(),
-                streaming: method.client_streaming || method.server_streaming,
-            });
-            let list = if of.iter().any(|name| name.name == service.name) { &mut own } else { &mut others };
-            list.extend(methods);
-        }
-    }
-    if own.is_empty() {
-        own = std::mem::take(&mut others);
-    }
-    Methods { unknown: own.is_empty(), own, others }
+    let of_service = shape.stated.protos.into_iter().flatten();
+    let of_namespace = namespace_protos.iter().copied().filter(|_| shape.stated.protos.is_none());
+    let files = of_service.chain(of_namespace);
+    let scope: Vec<&'p Rpcs> = files.filter_map(|file| project.rpcs.get(&file.span)).collect();
+    let own = scope.iter().flat_map(|rpcs| rpcs.services_of(&shape.decl.name.value));
+    Methods { own: own.flat_map(|service| service.methods.iter().map(|rpc| Method::of(service, rpc))).collect(), scope }
 }
 
-impl Methods {
+impl<'p> Methods<'p> {
+    /// Nothing states any RPC.
+    fn is_unknown(&self) -> bool {
+        self.own.is_empty() && self.scope.iter().all(|rpcs| rpcs.services().next().is_none())
+    }
+
+    /// Its own RPCs; all that its scope knows where nothing is its own.
+    fn all(&self) -> impl Iterator<Item = Method<'p>> + Clone {
+        let scope = self.scope.iter().filter(|_| self.own.is_empty()).flat_map(|rpcs| rpcs.services());
+        let of_scope = scope.flat_map(|service| service.methods.iter().map(move |rpc| Method::of(service, rpc)));
+        self.own.iter().copied().chain(of_scope)
+    }
+
+    /// The RPCs that its scope knows by this name, of the gRPC service `of` where that is named. Those of its own are not
+    /// among them.
+    fn named<'m>(&'m self, name: &'m str, of: Option<&'m str>) -> Box<dyn Iterator<Item = Method<'p>> + 'm> {
+        let is_own = |method: &Method<'_>| self.own.iter().any(|own| own.service == method.service);
+        let scope = self.scope.iter().copied();
+        match of {
+            Some(of) => {
+                let services = scope.flat_map(move |rpcs| rpcs.services_named(of));
+                let methods =
+                    services.flat_map(|service| service.methods.iter().map(move |rpc| Method::of(service, rpc)));
+                Box::new(methods.filter(move |method| method.name == name && !is_own(method)))
+            }
+            None if self.own.is_empty() => Box::new(
+                scope.flat_map(move |rpcs| rpcs.methods_named(name)).map(|(service, rpc)| Method::of(service, rpc)),
+            ),
+            None => Box::new(std::iter::empty()),
+        }
+    }
+
     /// The method that a name means: `GetCart`, `CartService/GetCart` or `pkg.CartService/GetCart`.
-    fn find(&self, name: &str, span: Span, service: &Text, out: &mut Diagnostics) -> Option<&Method> {
-        if self.unknown {
+    fn find(&self, name: &str, span: Span, service: &Text, out: &mut Diagnostics) -> Option<Method<'p>> {
+        if self.is_unknown() {
             out.add(
                 Diagnostic::new(Code::RpcsNotKnown, span, format!("nothing says which RPCs `{service}` has")).help(
                     "name its `.proto` file: `protos \"protos/shop.proto\"`, or list them: `rpcs pkg.Service A, B`",
@@ -83,10 +111,11 @@ impl Methods {
             return None;
         }
         let (of, method) = name.rsplit_once('/').map_or((None, name), |(of, method)| (Some(of), method));
-        let in_service =
-            |known: &Method| of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of));
-        let named_in_full = self.others.iter().filter(|_| of.is_some());
-        let mut found = self.own.iter().chain(named_in_full).filter(|known| known.name == method && in_service(known));
+        let in_service = |known: &Method<'_>| {
+            of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of))
+        };
+        let own = self.own.iter().copied().filter(|known| known.name == method && in_service(known));
+        let mut found = own.chain(self.named(method, of));
         match (found.next(), found.next()) {
             (Some(one), None) => Some(one),
             (Some(one), Some(other)) => {
@@ -98,7 +127,7 @@ impl Methods {
                 None
             }
             (None, _) => {
-                let names = self.own.iter().filter(|known| in_service(known)).map(|known| known.name.as_str());
+                let names = self.all().filter(in_service).map(|known| known.name.as_str());
                 let mut diagnostic =
                     Diagnostic::new(Code::UnknownRpc, span, format!("`{service}` has no RPC `{name}`"));
                 diagnostic = match suggest::nearest(method, names.clone()) {
@@ -115,8 +144,9 @@ impl Methods {
     }
 
     /// Whether an RPC of the service streams, with its name.
-    pub(crate) fn streaming(&self) -> Option<&Method> {
-        self.own.iter().find(|method| method.streaming)
+    pub(crate) fn streaming(&self) -> Option<Method<'p>> {
+        let may = !self.own.is_empty() || self.scope.iter().any(|rpcs| rpcs.any_streams());
+        if may { self.all().find(|method| method.streaming) } else { None }
     }
 }
 
@@ -145,7 +175,7 @@ fn fitting(shape: &Shape<'_>, operation: &OperationDecl, candidates: &[usize], o
 /// Operations of an `allow` line, by the port they arrive on.
 pub(crate) fn allowed(
     shape: &Shape<'_>,
-    methods: &Methods,
+    methods: &Methods<'_>,
     operations: &[OperationDecl],
     candidates: &[usize],
     out: &mut Diagnostics,
@@ -158,7 +188,7 @@ pub(crate) fn allowed(
         }
         let resolved = match &operation.kind {
             OperationKind::Rpc(name) => match methods.find(name, operation.span, &shape.decl.name.value, out) {
-                Some(method) => Operation::Rpc(method.path.clone()),
+                Some(method) => Operation::Rpc(method.path()),
                 None => continue,
             },
             OperationKind::Http(verbs, path) => Operation::Http(verbs.clone(), path.clone()),
@@ -171,7 +201,7 @@ pub(crate) fn allowed(
 /// Operations of `not-idempotent`, by the port they arrive on.
 pub(crate) fn not_idempotent(
     shape: &Shape<'_>,
-    methods: &Methods,
+    methods: &Methods<'_>,
     operations: &[OperationDecl],
     candidates: &[usize],
     out: &mut Diagnostics,
@@ -184,7 +214,7 @@ pub(crate) fn not_idempotent(
         }
         let resolved: Vec<NotIdempotent> = match &operation.kind {
             OperationKind::Rpc(name) => match methods.find(name, operation.span, &shape.decl.name.value, out) {
-                Some(method) => vec![NotIdempotent::Rpc(method.path.clone())],
+                Some(method) => vec![NotIdempotent::Rpc(method.path())],
                 None => continue,
             },
             OperationKind::Http(verbs, _) if verbs.is_empty() => {

@@ -13,7 +13,7 @@ use crate::model::traffic::{ConnectionPool, LimitKey, NotIdempotent, OutlierDete
 use crate::source::{Span, Text};
 
 /// The traffic of each port, in the order of the shape's ports.
-pub(crate) fn traffic(shape: &Shape<'_>, methods: &Methods, out: &mut Diagnostics) -> Vec<Traffic> {
+pub(crate) fn traffic(shape: &Shape<'_>, methods: &Methods<'_>, out: &mut Diagnostics) -> Vec<Traffic> {
     needs_http(shape, out);
     let mut not_idempotent: Vec<(usize, NotIdempotent)> = Vec::new();
     if let Some((operations, _)) = shape.stated.behaviour.not_idempotent {
@@ -106,7 +106,7 @@ fn port_traffic(
     shape: &Shape<'_>,
     port: &PortShape<'_>,
     not_idempotent: Vec<NotIdempotent>,
-    methods: &Methods,
+    methods: &Methods<'_>,
     told: &mut Told,
 ) -> Traffic {
     let behaviour = &port.behaviour;

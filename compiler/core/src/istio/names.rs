@@ -11,7 +11,7 @@ use crate::source::Text;
 /// The host that the mesh knows a Kubernetes Service by. Short names would resolve against the namespace of the
 /// resource that names them (istio 1.31, networking/v1alpha3/virtual_service.proto).
 pub(super) fn fqdn(host: &str, namespace: &Namespace, target: &Target) -> String {
-    format!("{host}.{}.svc.{}", namespace.rendered, target.cluster_domain)
+    [host, &namespace.rendered, "svc", &target.cluster_domain].join(".")
 }
 
 /// A host in the name of a resource, where `*` is not legal: `*.example.com` is `wildcard.example.com`.

@@ -54,7 +54,11 @@ fn class(byte: u8) -> u8 {
 const WORDS: [&str; 12] = ["y", "n", "no", "on", "off", "yes", "nan", "inf", "true", "null", "false", "infinity"];
 
 fn is_word(text: &str) -> bool {
-    text.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+    let starts_one = matches!(
+        text.as_bytes().first(),
+        Some(b'y' | b'Y' | b'n' | b'N' | b'o' | b'O' | b'i' | b'I' | b't' | b'T' | b'f' | b'F')
+    );
+    starts_one && text.len() <= 8 && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// `15s`, `250ms`: digits and a unit. No reader has a number of that shape.
@@ -63,7 +67,8 @@ fn is_duration(bytes: &[u8]) -> bool {
     digits > 0 && matches!(bytes.get(digits..), Some(b"ms" | b"s" | b"m" | b"h"))
 }
 
-fn is_plain(text: &str) -> bool {
+/// Whether a string is safe without quotes.
+pub(super) fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let Some(first) = bytes.first() else { return false };
     if class(*first) & START == 0 {
