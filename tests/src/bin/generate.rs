@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         eprintln!("usage: generate SERVICES FOLDER");
         return ExitCode::from(2);
     };
-    let generated = project(Size { services, inventory: false });
+    let generated = project(Size { services, read: false });
     let folder = Path::new(folder);
     for (root, files) in [("project", &generated.files), ("deploy", &generated.state)] {
         for (path, text) in files {
