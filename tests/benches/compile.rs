@@ -17,6 +17,10 @@ use meshc_core::world::MemoryWorld;
 use meshc_tests::generate::{self, Generated, Size};
 use rayon::prelude::*;
 
+/// As `meshc` itself has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Sizes, and how often each is compiled.
 const SIZES: [(usize, usize); 4] = [(10, 101), (100, 41), (1_000, 11), (10_000, 5)];
 /// What a size's process prints before its numbers.
