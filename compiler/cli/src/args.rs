@@ -33,9 +33,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Work on the project in this folder
+    /// Run as if started in this folder, as git and make do
     ///
-    /// Other paths stay relative to the current folder, in what you type and in what is printed.
+    /// Other paths that you type are relative to it too. Printed paths stay relative to where you stand.
     #[arg(short = 'C', value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
     #[arg(value_hint = clap::ValueHint::DirPath)]
     pub(crate) project: PathBuf,

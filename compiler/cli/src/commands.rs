@@ -8,7 +8,7 @@ pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod render;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
@@ -16,6 +16,7 @@ use anstream::ColorChoice;
 use crate::args::{Cli, Color, Command, Format};
 use crate::failure::Failure;
 use crate::output::{BOLD_RED, Output, PLAIN};
+use crate::paths::typed;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -28,6 +29,24 @@ pub(crate) struct Session {
     pub(crate) output: Output,
 }
 
+impl Command {
+    /// Takes the paths that were typed from the folder that `-C` names.
+    fn rebase(&mut self, folder: &Path) {
+        let paths: Vec<&mut PathBuf> = match self {
+            Command::Init(args) => args.manifests.iter_mut().collect(),
+            Command::Check(args) => args.selection.state.iter_mut().collect(),
+            Command::Render(args) => args.selection.state.iter_mut().chain(&mut args.out).collect(),
+            Command::Fmt(args) => args.files.iter_mut().collect(),
+            Command::Explain(args) => args.state.iter_mut().collect(),
+            Command::Man(args) => args.out.iter_mut().collect(),
+            Command::Completions(_) => Vec::new(),
+        };
+        for path in paths {
+            *path = typed(folder, path);
+        }
+    }
+}
+
 /// Runs a command and gives the process's exit code.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let color = match cli.global.color {
@@ -37,7 +56,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     };
     let output = Output::new(cli.global.quiet, color);
     let session = Session { folder: cli.global.project, format: cli.global.format, output };
-    let result = match cli.command {
+    let mut command = cli.command;
+    command.rebase(&session.folder);
+    let result = match command {
         Command::Init(args) => init::run(&session, &args),
         Command::Check(args) => check::run(&session, &args),
         Command::Render(args) => render::run(&session, &args),

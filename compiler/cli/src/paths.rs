@@ -37,6 +37,19 @@ impl Paths {
     }
 }
 
+/// A path as it was typed, under `-C folder`: relative to that folder, as git and make have it.
+pub(crate) fn typed(folder: &Path, path: &Path) -> PathBuf {
+    let here = folder == Path::new(".") || path == Path::new("-");
+    if here { path.to_path_buf() } else { collapsed_where_safe(folder, folder.join(path)) }
+}
+
+/// Folds `folder/..` away where no link is in the way.
+fn collapsed_where_safe(folder: &Path, joined: PathBuf) -> PathBuf {
+    let real = std::fs::canonicalize(folder).ok();
+    let safe = real.is_some() && real == std::path::absolute(folder).ok();
+    if safe { collapsed(&joined) } else { joined }
+}
+
 /// Without `.` parts and with `..` at the front only.
 fn collapsed(path: &Path) -> PathBuf {
     let mut parts: Vec<Component<'_>> = Vec::new();

@@ -14,7 +14,7 @@ use crate::report::{self, Report, plural};
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     /// End with exit code 1 where there are warnings
     #[arg(long)]
     deny_warnings: bool,

@@ -38,7 +38,7 @@ pub(crate) struct ExplainArgs {
     path: Option<String>,
     /// Read the state of releases from this deploy checkout
     #[arg(long, value_name = "DIR", requires = "path", value_hint = clap::ValueHint::DirPath)]
-    state: Option<PathBuf>,
+    pub(super) state: Option<PathBuf>,
 }
 
 /// Prints the page of a code, the list of all, or the layers of a setting.

@@ -32,7 +32,7 @@ pub(crate) struct FmtArgs {
     check: bool,
     /// Files and folders [default: the project]; `-` formats the standard input
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::AnyPath)]
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// One file, read and formatted.

@@ -31,7 +31,7 @@ pub(crate) struct InitArgs {
     name: Option<String>,
     /// Manifests, or folders that hold them
     #[arg(value_name = "MANIFEST", required = true, value_hint = clap::ValueHint::AnyPath)]
-    manifests: Vec<PathBuf>,
+    pub(super) manifests: Vec<PathBuf>,
 }
 
 /// Reads the manifests, writes the draft, and tells what it is worth.

@@ -22,13 +22,13 @@ const MOST_RELEASES: usize = 12;
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     /// Write into this folder; without it, one environment is printed
     ///
     /// All files of all environments are written, or none. Files that meshc wrote earlier and that are no longer
     /// rendered are removed; files that it did not write are neither changed nor removed.
     #[arg(short, long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
 }
 
 /// Renders, and writes or prints. Findings go to standard error in every form: standard output has the YAML, or the

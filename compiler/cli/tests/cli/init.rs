@@ -60,7 +60,7 @@ fn a_draft_is_written_and_compiles() {
 #[test]
 fn manifests_may_stand_beside_the_project() {
     let folder = Folder::new(&[("manifests/all.yaml", MANIFESTS), ("mesh/README.md", "")]);
-    let run = folder.meshc(&["-C", "mesh", "init", "manifests/all.yaml"]).ended(0);
+    let run = folder.meshc(&["-C", "mesh", "init", "../manifests/all.yaml"]).ended(0);
     assert!(run.stdout.contains("wrote mesh/mesh.mesh\n"), "{}", run.stdout);
     assert!(run.stdout.contains("meshc -C mesh check\n"), "{}", run.stdout);
     let mesh = folder.read("mesh/mesh.mesh");

@@ -272,3 +272,14 @@ fn environments_of_one_folder_are_not_written_over_each_other() {
     assert!(run.stderr.contains("both go to the folder `staging`"), "{}", run.stderr);
     assert!(!folder.path("out").exists());
 }
+
+#[test]
+fn the_folder_is_relative_to_the_chosen_one_as_git_and_make_have_it() {
+    let folder = Folder::new(&[("projects/shop/shop.mesh", SHOP)]);
+    let run = folder.meshc(&["-C", "projects/shop", "render", "--out", "out"]).ended(0);
+    assert!(run.stdout.starts_with("shop in projects/shop/out\n"), "{}", run.stdout);
+    assert!(folder.read("projects/shop/out/prod/kustomization.yaml").contains("shop"));
+    let run = folder.meshc(&["-C", "projects/shop", "render", "--out", "../../out"]).ended(0);
+    assert!(run.stdout.starts_with("shop in out\n"), "{}", run.stdout);
+    assert!(folder.read("out/prod/kustomization.yaml").contains("shop"));
+}
