@@ -275,7 +275,10 @@ fn environments_of_one_folder_are_not_written_over_each_other() {
 
 #[test]
 fn the_folder_is_relative_to_the_chosen_one_as_git_and_make_have_it() {
-    let folder = Folder::new(&[("projects/shop/shop.mesh", SHOP)]);
+    let folder = Folder::new(&[
+        ("projects/shop/shop.mesh", SHOP),
+        ("projects/shop/prod.mesh", "environment prod { target istio 1.31 }\n"),
+    ]);
     let run = folder.meshc(&["-C", "projects/shop", "render", "--out", "out"]).ended(0);
     assert!(run.stdout.starts_with("shop in projects/shop/out\n"), "{}", run.stdout);
     assert!(folder.read("projects/shop/out/prod/kustomization.yaml").contains("shop"));
