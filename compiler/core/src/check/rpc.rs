@@ -55,7 +55,7 @@ pub(crate) fn methods<'p>(
         .stated
         .rpcs
         .iter()
-        .flat_map(|(service, names)| names.iter().map(|name| Method { service: *service, name, streaming: false }));
+        .flat_map(|(service, names)| names.iter().map(|name| Method { service, name, streaming: false }));
     let own: Vec<Method<'p>> = stated.collect();
     if !own.is_empty() {
         return Methods { own, scope: Vec::new() };
