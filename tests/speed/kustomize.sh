@@ -1,77 +1,71 @@
 #!/usr/bin/env bash
-# Renders the same objects with meshc and with `kubectl kustomize`, and says how much longer kustomize takes.
+# kustomize.sh [SERVICES [RUNS]]: the same objects by `meshc` and by `kubectl kustomize`, from one run on one machine.
 #
-# meshc reads a generated project of 100 services and writes three environments, patched: a whole process, from files to
-# files. kustomize reads what meshc has rendered without patches, and applies the same patches: one process for each
-# environment, to a file. That both have made the same objects is checked before anything is timed.
-#
-# usage: tests/speed/kustomize.sh [SERVICES] [RUNS]
+# Both patch the same resources of a generated project (100 services, three environments) with the same patches.
+# `meshc` does all of its work: it reads and checks the sources, renders, patches and prints. `kubectl kustomize` reads
+# the rendered, unpatched YAML, patches it and prints. That their objects are equal is checked before anything is timed.
 set -euo pipefail
-
-services=${1:-100}
-runs=${2:-5}
 cd "$(dirname "$0")/../.."
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+services=${1:-100} runs=${2:-5}
 
-cargo build --quiet --release --package meshc
-cargo run --quiet --release --package meshc-tests --example generate -- "$folder/project" "$services"
-target=${CARGO_TARGET_DIR:-target}
-meshc=$(cd "$target/release" && pwd)/meshc
-environments="dev staging prod"
+for tool in cargo kubectl python3; do
+  command -v "$tool" >/dev/null || { echo "kustomize.sh: $tool is missing" >&2; exit 2; }
+done
+cargo build -q --release -p meshc -p meshc-tests --bin meshc --bin generate
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+meshc=$PWD/target/release/meshc
+"$PWD/target/release/generate" "$services" "$work"
 
-render() { # PROJECT OUT
-    "$meshc" -C "$1" render --out "$2" --state "$1/deploy" >/dev/null
-}
+# The same project without its patches, which kustomize then applies.
+cp -r "$work/project" "$work/plain"
+find "$work/plain" -name '*.mesh' -exec sed -i '/^ *patch /d' {} +
+"$meshc" -q -C "$work/plain" render --state "$work/deploy" --out "$work/unpatched"
+"$meshc" -q -C "$work/project" render --state "$work/deploy" --out "$work/patched"
 
-# The project without its patches, for kustomize to start from.
-cp -r "$folder/project" "$folder/plain"
-find "$folder/plain" -name '*.mesh' -exec sed -i '/^ *patch /d' {} +
-render "$folder/project" "$folder/patched"
-render "$folder/plain" "$folder/unpatched"
+if diff -rq "$work/unpatched" "$work/patched" > /dev/null; then
+  echo "kustomize.sh: the patches change nothing, so there is nothing to compare" >&2
+  exit 1
+fi
 
-objects=0
+environments=$(cd "$work/patched" && ls)
 for environment in $environments; do
-    mkdir -p "$folder/overlay/$environment"
-    {
-        printf 'resources:\n  - ../../unpatched/%s\npatches:\n' "$environment"
-        # In the order in which the project's files state them.
-        cat "$folder/project/environments/$environment.mesh" "$folder/project/teams/"*".$environment.mesh" |
-            sed -n 's/^ *patch *"\.\.\/\(.*\)"$/\1/p' |
-            while read -r patches; do grep -v '^patches:$' "$folder/project/$patches"; done
-    } >"$folder/overlay/$environment/kustomization.yaml"
-    kubectl kustomize "$folder/overlay/$environment" >"$folder/theirs.yaml"
-    kubectl kustomize "$folder/patched/$environment" >"$folder/ours.yaml"
-    cmp "$folder/ours.yaml" "$folder/theirs.yaml"
-    objects=$((objects + $(grep -c '^kind: ' "$folder/ours.yaml")))
+  python3 - "$work" "$environment" <<'PY'
+import pathlib, re, sys
+work, environment = pathlib.Path(sys.argv[1]), sys.argv[2]
+overlay = work / "overlay" / environment
+overlay.mkdir(parents=True)
+lines = ["apiVersion: kustomize.config.k8s.io/v1beta1", "kind: Kustomization", "resources:", f"- ../../unpatched/{environment}", "patches:"]
+for source in sorted((work / "project").rglob("*.mesh")):
+    text = source.read_text()
+    block = re.search(rf"^environment {environment} \{{(.*?)^\}}", text, re.S | re.M)
+    for name in re.findall(r'^ *patch +(.*?)$', block.group(1) if block else "", re.M):
+        for quoted in re.findall(r'"([^"]+)"', name):
+            entries = (source.parent / quoted).read_text()
+            body = entries.split("patches:", 1)[1] if "patches:" in entries else entries
+            lines.append(body.strip("\n"))
+(overlay / "kustomization.yaml").write_text("\n".join(lines) + "\n")
+PY
+  kubectl kustomize "$work/overlay/$environment" > "$work/by-kustomize"
+  kubectl kustomize "$work/patched/$environment" > "$work/by-meshc"
+  cmp -s "$work/by-kustomize" "$work/by-meshc" || { echo "kustomize.sh: the objects of $environment differ" >&2; exit 1; }
 done
 
-# The fastest of some runs, in milliseconds.
-fastest() { # COMMAND…
-    local best='' start end
-    for _ in $(seq "$runs"); do
-        start=$(date +%s%N)
-        "$@"
-        end=$(date +%s%N)
-        if [ -z "$best" ] || [ $((end - start)) -lt "$best" ]; then best=$((end - start)); fi
-    done
-    echo $((best / 1000000))
+by_meshc() { for e in $environments; do "$meshc" -q -C "$work/project" render --env "$e" --state "$work/deploy"; done; }
+by_kustomize() { for e in $environments; do kubectl kustomize "$work/overlay/$e"; done; }
+seconds() { # command: the median of all runs
+  for _ in $(seq "$runs"); do
+    local begin end
+    begin=$(date +%s%N); "$1" > "$work/out"; end=$(date +%s%N)
+    echo $((end - begin))
+  done | sort -n | sed -n "$(((runs + 1) / 2))p"
 }
-
-ours() {
-    rm -rf "$folder/out"
-    render "$folder/project" "$folder/out"
-}
-
-theirs() {
-    for environment in $environments; do
-        kubectl kustomize "$folder/overlay/$environment" >"$folder/theirs.yaml"
-    done
-}
-
-meshc_ms=$(fastest ours)
-kustomize_ms=$(fastest theirs)
-echo "$services services, three environments, $objects objects, fastest of $runs runs on $(nproc) cores:"
-echo "  meshc              $meshc_ms ms  (reads .mesh files, checks, renders, patches, writes)"
-echo "  kubectl kustomize  $kustomize_ms ms  (reads rendered files, patches, writes)"
-awk -v a="$kustomize_ms" -v b="$meshc_ms" 'BEGIN { printf "  ratio              %.1f\n", a / b }'
+ours=$(seconds by_meshc) theirs=$(seconds by_kustomize)
+python3 - "$services" "$runs" "$ours" "$theirs" <<'PY'
+import sys
+services, runs, ours, theirs = sys.argv[1], sys.argv[2], int(sys.argv[3]) / 1e9, int(sys.argv[4]) / 1e9
+print(f"{services} services, three environments, median of {runs} runs, whole processes, one for each environment:")
+print(f"  meshc (read, check, render, patch, print)  {ours:.3f} s")
+print(f"  kubectl kustomize (read, patch, print)     {theirs:.3f} s")
+print(f"  ratio                                      {theirs / ours:.1f}")
+PY
