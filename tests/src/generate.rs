@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 
 use crate::dice::Dice;
 
-/// The environments of every generated project.
-pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
+/// The environments of every generated project, sorted.
+pub const ENVIRONMENTS: [&str; 3] = ["dev", "prod", "staging"];
 
 /// Services of one team: one namespace, one file.
 const TEAM: usize = 100;
@@ -23,7 +23,7 @@ const TEAM: usize = 100;
 /// What to generate.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// How many services.
+    /// How many services: ten at least, so that there is one of each kind.
     pub services: usize,
     /// Whether ports, accounts and versions come from Kubernetes manifests, and RPCs from `.proto` files, in place of
     /// being stated.
@@ -107,4 +107,59 @@ preset store is grpc-read, circuit-breaker {{
 "
     );
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use meshc_core::compile::Compilation;
+    use meshc_core::diagnostic::Diagnostics;
+    use meshc_core::project;
+    use meshc_core::source::Text;
+    use meshc_core::state::State;
+    use meshc_core::world::MemoryWorld;
+
+    use super::*;
+
+    /// The files of every environment of a project in which nothing is found.
+    fn files(size: Size) -> BTreeMap<String, String> {
+        let generated = super::project(size);
+        let mut out = Diagnostics::default();
+        let project = project::load(&MemoryWorld { files: generated.files }, &mut out);
+        let compilation = Compilation::new(&project, &mut out);
+        let versioned = compilation.versioned();
+        let with_state = |environment: Text| {
+            let names = versioned.iter().map(|(namespace, service)| (namespace, service));
+            let state = State::read(&environment, names, |path| Ok(generated.state.get(path).cloned()));
+            (environment, state)
+        };
+        let states: Vec<(Text, State)> = compilation.environments().into_iter().map(with_state).collect();
+        assert_eq!(states.iter().map(|(environment, _)| environment.as_str()).collect::<Vec<_>>(), ENVIRONMENTS);
+        let mut files = BTreeMap::new();
+        for ((environment, _), rendered) in states.iter().zip(compilation.render_all(&states)) {
+            out.append_environment(environment, rendered.diagnostics);
+            files.extend(rendered.bundle.files);
+        }
+        assert_eq!(out.iter().next(), None, "{size:?}");
+        files
+    }
+
+    #[test]
+    fn nothing_is_found_in_generated_projects_and_stating_is_the_same_as_reading() {
+        for services in [10, 120, 250] {
+            let stated = files(Size { services, read: false });
+            let read = files(Size { services, read: true });
+            assert!(stated.len() > 9 * services, "{} files of {services} services", stated.len());
+            assert!(stated == read, "{services} services");
+        }
+    }
+
+    #[test]
+    fn generated_projects_have_what_they_are_measured_for() {
+        let Generated { files, state } = super::project(Size { services: 1000, read: false });
+        let text: String = files.values().cloned().collect();
+        let count = |part: &str| text.matches(part).count();
+        assert!((250..=350).contains(&count("version v1 -> v2")), "{}", count("version v1 -> v2"));
+        assert!(state.len() > 100 && count("    patch: |") > 30 && count(" to Get") > 100 && count("/min") > 200);
+        assert_eq!(super::project(Size { services: 1000, read: false }).files, files);
+    }
 }

@@ -3,6 +3,8 @@
 //! that, turned into what it declares.
 
 mod plan;
+mod ports;
+mod seen;
 mod text;
 
 use meshc_core::diagnostic::Severity;
@@ -34,7 +36,7 @@ fn rendered(plan: &Plan) -> Vec<yaml_serde::Value> {
 
 #[test]
 fn random_meshes_let_in_whom_they_declare() {
-    let mut seen = plan::Seen::default();
+    let mut seen = seen::Seen::default();
     for seed in 0..MESHES {
         let plan = Plan::new(seed);
         seen.note(&plan);

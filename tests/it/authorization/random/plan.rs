@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use meshc_tests::dice::Dice;
 
+use super::ports::{self, PlannedPort};
 use crate::authorization::declared::{Allow, Declared, Paths, Port, Speaks, What, Who, Workload};
 use crate::authorization::policy::{Labels, Mode};
 
@@ -17,7 +18,7 @@ pub(super) const GATEWAY: &str = "public-gateway";
 const PATHS: [&str; 6] = ["/a", "/ab", "/a/b", "/a/b/c", "/cart", "/cart/checkout"];
 const METHODS: [&str; 3] = ["GET", "POST", "PUT"];
 const RPCS: [&str; 4] = ["Get", "List", "Create", "GetAll"];
-const MODES: [Mode; 4] = [Mode::Strict, Mode::Strict, Mode::Permissive, Mode::Disable];
+pub(super) const MODES: [Mode; 4] = [Mode::Strict, Mode::Strict, Mode::Permissive, Mode::Disable];
 
 /// A mesh in one environment.
 #[derive(Debug)]
@@ -59,15 +60,6 @@ pub(super) struct Service {
     /// In the environment's block.
     pub(super) removed: Vec<usize>,
     pub(super) added: Vec<Line>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct PlannedPort {
-    /// Numbers of the Kubernetes Service: none, one or two.
-    pub(super) numbers: Vec<u16>,
-    pub(super) container: u16,
-    pub(super) speaks: Speaks,
-    pub(super) mode: Option<Mode>,
 }
 
 /// `allow CALLERS to OPERATIONS on PORT`.
@@ -161,7 +153,7 @@ impl Plan {
             name,
             selector,
             mode: dice.once_in(3).then(|| *dice.pick(&MODES)),
-            ports: ports(dice),
+            ports: ports::random(dice),
             lines: Vec::new(),
             exposed: Vec::new(),
             removed: Vec::new(),
@@ -235,7 +227,7 @@ impl Plan {
         port.mode.unwrap_or_else(|| self.mode_of_service(service))
     }
 
-    fn mode_of_service(&self, service: &Service) -> Mode {
+    pub(super) fn mode_of_service(&self, service: &Service) -> Mode {
         service.mode.or(self.modes[service.namespace]).unwrap_or(self.mode)
     }
 
@@ -359,35 +351,6 @@ fn unused(line: &Line, keys: &mut BTreeSet<(Option<usize>, Option<u16>)>) -> boo
     free
 }
 
-fn ports(dice: &mut Dice) -> Vec<PlannedPort> {
-    let port = |numbers: &[u16], container: u16, speaks: Speaks| PlannedPort {
-        numbers: numbers.to_vec(),
-        container,
-        speaks,
-        mode: None,
-    };
-    let any = |dice: &mut Dice| *dice.pick(&[Speaks::Http, Speaks::Http, Speaks::Grpc, Speaks::Bytes]);
-    let mut ports = match dice.below(6) {
-        0 => vec![port(&[8080], 8080, any(dice))],
-        1 => vec![port(&[80], 8080, any(dice))],
-        // Each other's numbers.
-        2 => vec![port(&[80], 8080, any(dice)), port(&[8080], 80, any(dice))],
-        3 => vec![port(&[80], 8080, any(dice)), port(&[7070], 7070, any(dice))],
-        // Two numbers for one container port.
-        4 => vec![port(&[80, 81], 8080, any(dice)), port(&[9000], 9001, any(dice))],
-        _ => vec![port(&[5000], 8080, any(dice)), port(&[6379], 6379, Speaks::Bytes)],
-    };
-    if dice.once_in(2) {
-        ports.push(port(&[], 9090, *dice.pick(&[Speaks::Http, Speaks::Bytes])));
-    }
-    for port in &mut ports {
-        if port.numbers.len() < 2 && dice.once_in(4) {
-            port.mode = Some(*dice.pick(&MODES));
-        }
-    }
-    ports
-}
-
 /// The gRPC service that a service has.
 pub(super) fn grpc_service(service: &Service) -> String {
     format!("{}.{}", NAMESPACES[service.namespace], service.name.replace("svc-", "Svc"))
@@ -404,67 +367,4 @@ fn meaning(service: &Service, operation: &Planned) -> What {
 
 fn paths(path: &str, below: bool) -> Paths {
     if below { Paths::AndBelow(path.to_owned()) } else { Paths::Exactly(path.to_owned()) }
-}
-
-/// What the plans of a test had, so that none of it is missed by chance.
-#[derive(Debug, Default)]
-pub(super) struct Seen(BTreeSet<String>);
-
-impl Seen {
-    /// Takes note of a plan.
-    pub(super) fn note(&mut self, plan: &Plan) {
-        let mut see = |what: &str| {
-            self.0.insert(what.to_owned());
-        };
-        see(&format!("1.{}", plan.minor));
-        see(&format!("{}, stated: {}", plan.trust_domain, plan.states_trust_domain));
-        for (what, there) in [("dry run", plan.dry_run), ("renamed", plan.rendered != NAMESPACES.map(str::to_owned))] {
-            if there {
-                see(what);
-            }
-        }
-        for service in &plan.services {
-            let most = service.lines.iter().map(|line| line.callers.len()).max().unwrap_or(0);
-            let exposed = service.exposed.iter().any(|exposed| exposed.path.is_some());
-            let operations =
-                || service.lines.iter().filter(|line| !line.callers.is_empty()).flat_map(|line| &line.operations);
-            for (what, there) in [
-                ("more than 16", most > 16),
-                ("more than 32", most > 32),
-                ("nobody", service.lines.is_empty() && service.exposed.is_empty()),
-                ("anyone", service.lines.iter().any(|line| line.callers.is_empty())),
-                ("two ports", service.ports.len() > 1),
-                (
-                    "unequal",
-                    service.ports.iter().any(|port| port.numbers.first().is_some_and(|n| *n != port.container)),
-                ),
-                (
-                    "container only",
-                    service.lines.iter().any(|l| l.on.is_some_and(|(at, _)| service.ports[at].numbers.is_empty())),
-                ),
-                ("exposed path", exposed),
-                ("RPC", operations().any(|operation| matches!(operation, Planned::Rpc(_)))),
-                ("path", operations().any(|operation| matches!(operation, Planned::Http(..)))),
-                (
-                    "port mode",
-                    service
-                        .ports
-                        .iter()
-                        .any(|port| port.mode.is_some_and(|mode| mode != plan.mode_of_service(service))),
-                ),
-                ("disable", service.ports.iter().any(|port| plan.mode_of(service, port) == Mode::Disable)),
-                ("removed", !service.removed.is_empty()),
-                ("added", !service.added.is_empty()),
-            ] {
-                if there {
-                    see(what);
-                }
-            }
-        }
-    }
-
-    /// Fails if anything was missing.
-    pub(super) fn assert_everything(&self) {
-        assert_eq!(self.0.len(), 5 + 3 + 2 + 14, "{:?}", self.0);
-    }
 }
