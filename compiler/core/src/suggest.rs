@@ -3,14 +3,19 @@
 /// The candidate that `wrong` is most likely a misspelling of, if one is near enough.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // One edit in three letters: `frontned` finds `frontend`, `web` does not find `api`.
-    let limit = (wrong.chars().count() / 3).max(1);
+    let length = wrong.chars().count();
+    let limit = (length / 3).max(1);
     let lower = wrong.to_lowercase();
     candidates
         .into_iter()
         .filter_map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
             let within =
                 !lower.is_empty() && (candidate.contains(&lower) || lower.contains(candidate)) && lower.len() > 3;
+            // Names of other lengths are that many edits away: most of a large mesh need not be compared.
+            if !within && candidate.chars().count().abs_diff(length) > limit {
+                return None;
+            }
+            let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
             (distance <= limit || within).then_some((distance, candidate))
         })
         .min()

@@ -187,11 +187,9 @@ impl Names {
     /// Adds what a misspelt reference probably means. `home` is the namespace in which it was looked for; `places`
     /// are all that name it alike, so that a suggestion repairs them together.
     pub fn near(&self, mut diagnostic: Diagnostic, name: &Spanned<Text>, home: &Text, places: &[Span]) -> Diagnostic {
-        let mut local: Vec<&str> =
-            self.members.keys().filter(|(place, _)| place == home).map(|(_, name)| name.as_str()).collect();
-        local.sort_unstable();
-        let mut all: Vec<&str> = self.by_name.keys().map(Text::as_str).collect();
-        all.sort_unstable();
+        // The nearest is the same in any order: of two as near the first by name.
+        let local = self.members.keys().filter(|(place, _)| place == home).map(|(_, name)| name.as_str());
+        let all = self.by_name.keys().map(Text::as_str);
         let elsewhere = |near: &str| {
             let mut places = self.by_name.get(near).cloned().unwrap_or_default();
             places.sort_unstable();
