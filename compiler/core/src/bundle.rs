@@ -56,6 +56,8 @@ pub struct Bundle {
     /// Files that carry weights of a release, as they are under a hold, patches included: what a prepared rollback
     /// publishes, and what their digests in locks are of. By the same paths.
     pub held: BTreeMap<String, String>,
+    /// The declaration that causes a resource, by its path: what a plan points at. Kustomizations and locks have none.
+    pub causes: BTreeMap<String, Span>,
     /// Objects of the rendering, without kustomization files and locks.
     pub resources: usize,
 }

@@ -47,6 +47,10 @@ pub struct Checked {
 /// One environment, rendered.
 #[derive(Debug)]
 pub struct Rendered {
+    /// The name of the environment's folder, which is also the one of its state and of its rollbacks.
+    pub folder: Text,
+    /// The checked mesh: what a plan takes names and places from. Absent where errors left nothing to make.
+    pub mesh: Option<Mesh>,
     /// The files. Empty where anything forbids output.
     pub bundle: Bundle,
     /// What was found, in this environment.
@@ -171,7 +175,7 @@ impl<'p> Compilation<'p> {
             bundle = Bundle::default();
         }
         self.fold(&mut diagnostics);
-        Rendered { bundle, diagnostics, releases, facts }
+        Rendered { folder, mesh, bundle, diagnostics, releases, facts }
     }
 
     /// Renders environments at the same time: what one does on a single core leaves the others to the rest. Results are

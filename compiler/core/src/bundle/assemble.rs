@@ -13,7 +13,7 @@ use super::{Bundle, FilePath, Head, Sink, held};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::patch::{Failure, Matches, Patches};
-use crate::source::Text;
+use crate::source::{Span, Text};
 
 /// First line of every YAML file. Tools know generated files by it (golang.org/s/generatedcode: `Code generated …
 /// DO NOT EDIT.`); it names no version, so that a new compiler touches no file.
@@ -150,6 +150,7 @@ impl<'a> Assembly<'a> {
         let mut folders: BTreeMap<Text, Folder> = BTreeMap::from([(Text::default(), Folder::default())]);
         let entries = distinct(self.entries, out);
         let mut files: Vec<(String, String)> = Vec::with_capacity(entries.len());
+        let mut causes: Vec<(String, Span)> = Vec::with_capacity(entries.len());
         for Entry { head, path, text, held, digest } in entries {
             bundle.resources += 1;
             let below = head.path.namespace;
@@ -159,6 +160,7 @@ impl<'a> Assembly<'a> {
                 Some(listed) => listed.files.push((within, digest)),
                 None => drop(folders.insert(below, Folder { files: vec![(within, digest)] })),
             }
+            causes.push((path.clone(), head.span));
             if let Some(held) = held {
                 bundle.held.insert(path.clone(), held);
             }
@@ -174,6 +176,7 @@ impl<'a> Assembly<'a> {
         }
         // Almost sorted, which makes it cheap; one by one they would be looked up again and again.
         bundle.files = files.into_iter().collect();
+        bundle.causes = causes.into_iter().collect();
         bundle
     }
 }

@@ -11,6 +11,7 @@ use crate::lower::declaration::{
 };
 use crate::lower::scope::stated_twice;
 use crate::model::target::Target;
+use crate::model::traffic::Millis;
 use crate::model::{Authorization, Injection, MtlsMode};
 use crate::resolve::names::{Member, Names};
 use crate::source::{Span, Spanned, Text};
@@ -46,6 +47,22 @@ pub struct Facts {
     pub deploy: Option<DeployDecl>,
     /// `after`.
     pub after: Option<Text>,
+    /// `settle`: how long a commit may take to be live in the cluster. [`Facts::settle`] has the default.
+    pub settle: Option<Millis>,
+}
+
+impl Facts {
+    /// How long a commit may take to be live. Where nothing is stated it is what the sync engine takes without a
+    /// webhook: Argo CD polls every 120 s with up to 60 s of jitter (argo-cd 3.6, docs/faq.md) and then syncs; Flux
+    /// fetches every minute by default and reconciles at once (flux2, `flux create source git --interval`). Whoever
+    /// applies by hand knows when it is done: one minute.
+    pub fn settle(&self) -> Millis {
+        self.settle.unwrap_or(Millis(match self.sync {
+            Some(SyncEngine::ArgoCd) => 240_000,
+            Some(SyncEngine::Flux) => 120_000,
+            Some(SyncEngine::None) | None => 60_000,
+        }))
+    }
 }
 
 impl<'p> Environment<'p> {
@@ -92,6 +109,7 @@ impl<'p> Environment<'p> {
                 .map(|s| s.value.clone()),
             deploy: once(&openings, "deploy", |opening| opening.deploy.as_ref(), out).map(|s| s.value.clone()),
             after: once(&openings, "after", |opening| opening.after.as_ref(), out).map(|s| s.value.clone()),
+            settle: once(&openings, "settle", |opening| opening.settle.as_ref(), out).map(|s| s.value),
         };
         if let Some(after) = once(&openings, "after", |opening| opening.after.as_ref(), &mut Diagnostics::default()) {
             check_after(after, name, names, out);

@@ -3,6 +3,7 @@
 use super::setting::Layer;
 use crate::consequence::Extent;
 use crate::model::target::{IstioVersion, Profile};
+use crate::model::traffic::Millis;
 use crate::model::{Authorization, Injection, Listener, MtlsMode};
 use crate::source::{Span, Spanned, Text};
 
@@ -226,6 +227,8 @@ pub struct EnvironmentDecl {
     pub deploy: Option<Spanned<DeployDecl>>,
     /// `after ENVIRONMENT`.
     pub after: Option<Spanned<Text>>,
+    /// `settle DURATION`.
+    pub settle: Option<Spanned<Millis>>,
     /// `namespace A as B`.
     pub namespace_names: Vec<(Spanned<Text>, Spanned<Text>)>,
     /// `host A as B`.

@@ -15,6 +15,7 @@ const SETTINGS: &[&str] = &[
     "prometheus",
     "deploy",
     "after",
+    "settle",
     "trust-domain",
     "cluster-domain",
     "inventory",
@@ -46,6 +47,7 @@ pub(super) fn lower(statement: &Statement, out: &mut Diagnostics) -> Option<Envi
         prometheus: None,
         deploy: None,
         after: None,
+        settle: None,
         namespace_names: Vec::new(),
         host_names: Vec::new(),
         patches: Vec::new(),
@@ -73,6 +75,13 @@ fn lower_setting(statement: &Statement, decl: &mut EnvironmentDecl, out: &mut Di
         "prometheus" => scope::prometheus(statement, &mut decl.prometheus, out),
         "deploy" => scope::deploy(statement, &mut decl.deploy, out),
         "after" => word(statement, "`after staging`", "an environment", value::label, &mut decl.after, out),
+        "settle" => {
+            let mut args = setting(statement, "`settle 2m`");
+            if let Some(value) = args.take_as("a duration", value::duration, out) {
+                args.finish(false, out);
+                set_once(&mut decl.settle, value, statement.span, "settle", out);
+            }
+        }
         "trust-domain" => {
             let form = "`trust-domain shop.example.com`";
             word(statement, form, "a trust domain", value::subdomain, &mut decl.trust_domain, out);
