@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod publish;
 pub(crate) mod render;
+pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ impl Command {
             Command::Fmt(args) => args.files.iter_mut().collect(),
             Command::Explain(args) => args.state.iter_mut().collect(),
             Command::Man(args) => args.out.iter_mut().collect(),
+            Command::Verify(args) => args.deploy.iter_mut().collect(),
             Command::Completions(_) | Command::Publish(_) => Vec::new(),
         };
         for path in paths {
@@ -64,6 +66,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&session, &args),
         Command::Render(args) => render::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
+        Command::Verify(args) => verify::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),

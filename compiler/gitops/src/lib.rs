@@ -10,7 +10,7 @@
 //! | `program` | the user's `git`, with a deadline: everything that touches a network or their checkout |
 //! | `store`, `remote` | our own bare repositories; the branch on its server |
 //! | `folder`, `record` | what a commit holds of an environment, and what that was rendered from |
-//! | `source` | where the sources stand in git |
+//! | `source`, `world` | where the sources stand in git; sources as a commit has them |
 //! | `next` | the next commit: for `plan` and for `publish` |
 //! | `commit`, `message` | trees, packs, signatures; text |
 //! | `publish` | the loop |
@@ -31,6 +31,7 @@ pub mod remote;
 pub mod source;
 pub mod store;
 pub mod verify;
+pub mod world;
 
 pub use error::{Error, Result};
 pub use git2::Oid;

@@ -27,6 +27,8 @@ pub struct Rendering {
     pub states: BTreeMap<String, String>,
     /// Services that state a version, by logical namespace and name, with their shares: "v1 95 %, v2 5 %".
     pub releases: BTreeMap<(Text, Text), String>,
+    /// What `source.json` is to say, where the sources were read from the tip; else it is the subject's.
+    pub record: Option<Record>,
 }
 
 /// What is published, and from where.
@@ -127,14 +129,13 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
     }
     releases(tip, subject, rendering, &step, &mut changes)?;
     if !changes.is_empty() {
-        let record = Record { unfinished: !step.is_last(), ..subject.record.clone() };
+        let record =
+            Record { unfinished: !step.is_last(), ..rendering.record.as_ref().unwrap_or(&subject.record).clone() };
         set(tip, &mut changes, record::path(&subject.folder), record.to_text())?;
         if let Some(metadata) = &subject.metadata {
             set(tip, &mut changes, format!("{}/hydrator.metadata", subject.folder), metadata.clone())?;
         }
-        if tip.entry(".gitattributes")?.is_none() {
-            changes.insert(".gitattributes".to_owned(), Some(Cow::Borrowed(ATTRIBUTES)));
-        }
+        set(tip, &mut changes, format!("{}/.gitattributes", subject.folder), ATTRIBUTES.to_owned())?;
     }
     Ok(Next { folder, before, step, changes, unsettled: live.len().saturating_sub(1) })
 }
@@ -190,7 +191,10 @@ fn files(
 /// A file that is about to change must be what its lock says: otherwise somebody's edit would be lost.
 fn refuse_drift(tip: &Commit<'_>, subject: &Subject, folder: &Folder, changes: &Changes<'_>) -> Result<()> {
     let paths = changes.keys().filter(|path| folder.ids.contains_key(*path)).map(String::as_str);
-    let drift = verify::drift(tip, &subject.folder, folder, paths)?;
+    let mut drift = verify::drift(tip, &subject.folder, folder, paths)?;
+    for path in changes.keys().filter(|path| folder.digests.contains_key(*path) && !folder.ids.contains_key(*path)) {
+        drift.push(verify::Drift { path: path.clone(), why: "was deleted".to_owned() });
+    }
     if drift.is_empty() {
         return Ok(());
     }

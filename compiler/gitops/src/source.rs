@@ -6,8 +6,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use git2::Oid;
+
 use crate::error::{Error, Result};
 use crate::program::Git;
+use crate::remote::Location;
 use crate::store::FOLDER;
 
 /// Settings of a checkout that another repository's `git` needs to reach the same servers and sign the same way. CI
@@ -60,17 +63,22 @@ impl Checkout {
     pub fn open(folder: &Path, branch: Option<&str>, deadline: Duration) -> Result<Option<Self>> {
         let git = Git::new(folder, deadline);
         let Some(root) = git.ask(&["rev-parse", "--show-toplevel"])? else { return Ok(None) };
-        let format = "--format=%H%x00%an <%ae>%x00%aI%x00%s";
-        let Some(text) = git.ask(&["log", "-1", "--no-show-signature", format, "HEAD", "--"])? else { return Ok(None) };
-        let mut parts = text.splitn(4, '\0').map(str::to_owned);
-        let mut part = || parts.next().unwrap_or_default();
-        let (commit, author, date, subject) = (part(), part(), part(), part());
+        let Some([commit, author, date, subject]) = describe(&git, "HEAD")? else { return Ok(None) };
         let root = PathBuf::from(root);
         let root = root.canonicalize().unwrap_or(root);
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         let mut checkout = Self { git, folder, root, commit, subject, author, date, branch: None, url: None };
         checkout.find_branch(branch)?;
         Ok(Some(checkout))
+    }
+
+    /// The same sources at another commit, which the repository in `store` has.
+    pub fn standing_at(&self, commit: Oid, store: &Path) -> Result<Self> {
+        let there = self.git.clone().in_folder(store);
+        let Some([commit, author, date, subject]) = describe(&there, &commit.to_string())? else {
+            return Err(Error::Local(format!("`{commit}` cannot be read")));
+        };
+        Ok(Self { commit, author, date, subject, ..self.clone() })
     }
 
     fn find_branch(&mut self, named: Option<&str>) -> Result<()> {
@@ -140,6 +148,17 @@ impl Checkout {
         Ok(files.iter().filter(differs).cloned().collect())
     }
 
+    /// The project's folder within the checkout, where the sources' own branch is the one that is published to.
+    pub fn shares_branch(&self, location: &Location, branch: &str) -> Option<String> {
+        let Location::Url(url) = location else { return None };
+        let path = Path::new(url).canonicalize().ok();
+        let here = [Some(self.root.clone()), self.root.join(".git").canonicalize().ok()];
+        let same = self.url.as_deref() == Some(url.as_str()) || (path.is_some() && here.contains(&path));
+        let within = self.folder.strip_prefix(&self.root).ok()?;
+        let parts: Option<Vec<&str>> = within.iter().map(|part| part.to_str()).collect();
+        parts.map(|parts| parts.join("/")).filter(|_| same && self.branch.as_deref() == Some(branch))
+    }
+
     /// What the sources' branch points to on its server now; nothing where no server has it.
     pub fn branch_tip(&self) -> Result<Option<String>> {
         let (Some(url), Some(branch)) = (&self.url, &self.branch) else { return Ok(None) };
@@ -201,6 +220,14 @@ impl Checkout {
         }
         compare(&there, &self.commit, other)
     }
+}
+
+/// Id, author, date and subject of a commit; nothing where there is none.
+fn describe(git: &Git, revision: &str) -> Result<Option<[String; 4]>> {
+    let format = "--format=%H%x00%an <%ae>%x00%aI%x00%s";
+    let Some(text) = git.ask(&["log", "-1", "--no-show-signature", format, revision, "--"])? else { return Ok(None) };
+    let mut parts = text.splitn(4, '\0').map(str::to_owned);
+    Ok(Some([(); 4].map(|()| parts.next().unwrap_or_default())))
 }
 
 fn compare(git: &Git, commit: &str, other: &str) -> Result<Relation> {

@@ -10,6 +10,8 @@ use git2::{Oid, Repository, RepositoryInitOptions};
 use meshc_core::bundle::digest::digest;
 
 use crate::error::{Error, Result};
+use crate::folder::Commit;
+use crate::program::Git;
 
 /// The folder of the project that holds our repositories. It ignores itself.
 pub const FOLDER: &str = ".meshc";
@@ -164,5 +166,39 @@ fn wait_for(lock: &File, path: &Path, patience: Duration) -> Result<()> {
                 return Err(Error::Local(format!("cannot lock `{}`: {error}", path.display())));
             }
         }
+    }
+}
+
+/// A commit of somebody else's repository, read through a repository of our own that borrows its objects: nothing is
+/// written there, and it may be of a kind that libgit2 does not open.
+pub struct Borrowed {
+    repository: Repository,
+    commit: Oid,
+}
+
+impl Borrowed {
+    /// Reads `revision` of the repository that `folder` lies in. `scratch` is an empty folder.
+    pub fn open(folder: &Path, revision: &str, scratch: &Path, deadline: Duration) -> Result<Self> {
+        let git = Git::new(folder, deadline);
+        let objects = git
+            .ask(&["rev-parse", "--path-format=absolute", "--git-path", "objects"])?
+            .ok_or_else(|| Error::Refused(format!("`{}` is not in a git repository", folder.display())))?;
+        let name = format!("{revision}^{{commit}}");
+        let commit = git.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?.ok_or_else(|| {
+            Error::Refused(format!("`{revision}` is no commit of the repository in `{}`", folder.display()))
+        })?;
+        let commit = Oid::from_str(&commit).map_err(|_| {
+            Error::Refused(format!("`{}` has object ids that libgit2 1.9 cannot read", folder.display()))
+        })?;
+        open_or_make(scratch)?;
+        let alternates = scratch.join("objects").join("info").join("alternates");
+        std::fs::write(&alternates, format!("{objects}\n"))
+            .map_err(|error| Error::Local(format!("cannot write `{}`: {error}", alternates.display())))?;
+        Ok(Self { repository: Repository::open_bare(scratch)?, commit })
+    }
+
+    /// The commit.
+    pub fn commit(&self) -> Result<Commit<'_>> {
+        Commit::new(&self.repository, Some(self.commit))
     }
 }

@@ -98,7 +98,8 @@ pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> 
 /// Sources that no commit has can be tried with the embedded repository; a shared one says where each byte is from.
 fn refuse_dirty(publishing: &Publishing<'_>, args: &PublishArgs, targets: &[Target]) -> Result<(), Failure> {
     let sources = publishing.sources;
-    if args.allow_dirty || targets.iter().all(|target| target.location == Location::Embedded) {
+    let free = |target: &Target| target.location == Location::Embedded || target.shared_folder(publishing).is_some();
+    if args.allow_dirty || targets.iter().all(free) {
         return Ok(());
     }
     if sources.checkout.is_none() {
@@ -155,12 +156,14 @@ impl Run<'_> {
         let progress = Progress::new(publishing.session.output);
         let say = |text: &str| progress.say(&format!("{}: {text}", target.environment));
         let mut remote = target.open(publishing, &args.target)?;
+        let shared = target.shared_folder(publishing);
+        let store = remote.store().path().to_path_buf();
         let mut subject = target.subject(publishing);
         subject.overwrite = args.overwrite;
         subject.end_releases = args.end_releases;
         let order = Order {
             subject,
-            checkout: publishing.sources.clean_checkout(),
+            checkout: publishing.sources.clean_checkout().filter(|_| shared.is_none()),
             allow_diverged: args.allow_diverged,
             propose: args.propose,
             identity: self.identity.clone(),
@@ -173,9 +176,22 @@ impl Run<'_> {
             &mut remote,
             &order,
             |commit: &Commit<'_>| -> Result<Rendering, Failure> {
-                let mut new = publishing.render(&target.environment, commit, !shown)?;
+                let mut new = match (&shared, commit.id()) {
+                    (Some(folder), Some(tip)) => {
+                        let checkout = publishing.sources.checkout.as_ref();
+                        let sources = Sources::at(&store, tip, folder, checkout)?;
+                        let publishing = Publishing::new(publishing.session, &sources);
+                        let mut new = publishing.render(&target.environment, commit, !shown)?;
+                        new.rendering.record = Some(target.subject(&publishing).record);
+                        new
+                    }
+                    _ => publishing.render(&target.environment, commit, !shown)?,
+                };
                 shown = true;
-                let rendering = if args.uninstall { Rendering::default() } else { std::mem::take(&mut new.rendering) };
+                let mut rendering = std::mem::take(&mut new.rendering);
+                if args.uninstall {
+                    rendering = Rendering { record: rendering.record, ..Rendering::default() };
+                }
                 *made.borrow_mut() = Some(new);
                 Ok(rendering)
             },
@@ -206,7 +222,7 @@ impl Run<'_> {
 
     /// The message of a commit: what it means, and where it is from.
     fn message(&self, next: &Next<'_>, rendering: &Rendering, made: Option<&Made>) -> String {
-        let record = self.target.subject(self.publishing).record;
+        let record = rendering.record.clone().unwrap_or_else(|| self.target.subject(self.publishing).record);
         let environment = &self.target.environment;
         let texts = next.step.files(&rendering.bundle);
         let texts = texts.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();

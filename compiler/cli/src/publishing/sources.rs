@@ -8,8 +8,11 @@ use meshc_core::diagnostic::Diagnostics;
 use meshc_core::project::{self, Project};
 use meshc_core::source::Text;
 use meshc_core::stdlib;
+use meshc_core::world::World;
+use meshc_gitops::Oid;
 use meshc_gitops::record::Record;
 use meshc_gitops::source::Checkout;
+use meshc_gitops::world::CommitWorld;
 
 use crate::disk::Disk;
 use crate::failure::Failure;
@@ -30,21 +33,37 @@ pub(crate) struct Sources {
 impl Sources {
     /// Reads the project in `folder`. `branch` is the branch that its sources are published from.
     pub(crate) fn read(folder: &Path, branch: Option<&str>, deadline: Duration) -> Result<Self, Failure> {
-        let disk = Disk::open(folder)?;
-        let mut found = Diagnostics::default();
-        let project = project::load(&disk, &mut found);
-        let files: Vec<(&str, &str)> = project
-            .sources
-            .iter()
-            .map(|(_, file)| (file.path.as_str(), file.text.as_str()))
-            .filter(|(path, _)| !path.starts_with('<'))
-            .collect();
-        let inputs = of_texts(files.iter().copied());
-        let library = of_texts(stdlib::PAGES.iter().copied());
         let checkout = Checkout::open(folder, branch, deadline)?;
-        let paths: Vec<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
-        let changed = checkout.as_ref().map(|checkout| checkout.changed(&paths)).transpose()?.unwrap_or_default();
-        Ok(Self { project, found, checkout, changed, inputs, library })
+        let disk = Disk::open(folder)?;
+        let mut sources = Self::load(&disk, checkout);
+        let paths: Vec<String> = sources.files().map(|(path, _)| path.to_owned()).collect();
+        if let Some(checkout) = &sources.checkout {
+            sources.changed = checkout.changed(&paths)?;
+        }
+        Ok(sources)
+    }
+
+    /// Reads the project in `folder` of a commit of the branch that is published to: its sources are those of that
+    /// commit, whatever lies on the disk.
+    pub(crate) fn at(store: &Path, commit: Oid, folder: &str, checkout: Option<&Checkout>) -> Result<Self, Failure> {
+        let world = CommitWorld::open(store, commit, folder)?;
+        let checkout = checkout.map(|checkout| checkout.standing_at(commit, store)).transpose()?;
+        Ok(Self::load(&world, checkout))
+    }
+
+    fn load(world: &dyn World, checkout: Option<Checkout>) -> Self {
+        let mut found = Diagnostics::default();
+        let project = project::load(world, &mut found);
+        let library = of_texts(stdlib::PAGES.iter().copied());
+        let mut sources = Self { project, found, checkout, changed: Vec::new(), inputs: Text::default(), library };
+        sources.inputs = of_texts(sources.files());
+        sources
+    }
+
+    /// Paths and texts that were read, without the standard library.
+    fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        let files = self.project.sources.iter().map(|(_, file)| (file.path.as_str(), file.text.as_str()));
+        files.filter(|(path, _)| !path.starts_with('<'))
     }
 
     /// The checkout, where the sources are exactly what its commit has.

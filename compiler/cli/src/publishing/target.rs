@@ -82,6 +82,12 @@ impl Target {
         Ok(Remote::open(self.location.clone(), &self.branch, project, &settings, args.deadline)?)
     }
 
+    /// The project's folder in the deploy repository, where its sources live on the very branch that is published to:
+    /// they are then read from its tip.
+    pub(crate) fn shared_folder(&self, publishing: &Publishing<'_>) -> Option<String> {
+        publishing.sources.checkout.as_ref()?.shares_branch(&self.location, &self.branch)
+    }
+
     /// What is published there.
     pub(crate) fn subject(&self, publishing: &Publishing<'_>) -> Subject {
         let mesh = publishing.compilation.mesh_name().map(Text::as_str).unwrap_or_default();
