@@ -5,6 +5,7 @@
 //! to decide; where one of them is, it fits the declared version of the other (the rendering is consistent in itself)
 //! and the published ones (they were published by these rules), so that only objects that differ hold each other back.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -155,13 +156,15 @@ pub(super) fn read(
         texts.extend(tree.id(path).map(|id| ((path, *id), None)));
     }
     let texts: Vec<((&str, Id), Option<&Tree<'_>>)> = texts.into_iter().collect();
-    let parsed: Vec<Option<(Key, Arc<Value>)>> = texts
-        .par_iter()
+    // A repository is read by one thread; what was read is parsed by all.
+    let read: Vec<Option<Cow<'_, str>>> = texts
+        .iter()
         .map(|((path, _), state)| match state {
-            Some(state) => Ok(state.text(path)?.as_deref().and_then(parse)),
-            None => Ok(desired.files.get(*path).map(String::as_str).and_then(parse)),
+            Some(state) => state.text(path),
+            None => Ok(desired.files.get(*path).map(|text| Cow::Borrowed(text.as_str()))),
         })
         .collect::<Result<_, String>>()?;
+    let parsed: Vec<Option<(Key, Arc<Value>)>> = read.par_iter().map(|text| parse(text.as_deref()?)).collect();
     let parsed: BTreeMap<(&str, Id), Option<(Key, Arc<Value>)>> =
         texts.into_iter().map(|(name, _)| name).zip(parsed).collect();
     let mut objects = Objects::new();
