@@ -120,6 +120,9 @@ pub(super) enum Decision {
 /// Decisions by object.
 pub(super) type Decisions<'o> = BTreeMap<&'o Key, Decision>;
 
+/// An object of a text, with what names it.
+type Parsed = (Key, Arc<Value>);
+
 /// Paths of files that are not the same in all states.
 pub(super) fn changed<'t>(live: &'t [Tree<'_>], desired: &'t Tree<'_>) -> BTreeSet<&'t str> {
     let mut out = BTreeSet::new();
@@ -164,8 +167,8 @@ pub(super) fn read(
             None => Ok(desired.files.get(*path).map(|text| Cow::Borrowed(text.as_str()))),
         })
         .collect::<Result<_, String>>()?;
-    let parsed: Vec<Option<(Key, Arc<Value>)>> = read.par_iter().map(|text| parse(text.as_deref()?)).collect();
-    let parsed: BTreeMap<(&str, Id), Option<(Key, Arc<Value>)>> =
+    let parsed: Vec<Option<Parsed>> = read.par_iter().map(|text| parse(text.as_deref()?)).collect();
+    let parsed: BTreeMap<(&str, Id), Option<Parsed>> =
         texts.into_iter().map(|(name, _)| name).zip(parsed).collect();
     let mut objects = Objects::new();
     let version = |path: &str, id: Option<&Id>| {
@@ -192,7 +195,7 @@ pub(super) fn read(
 }
 
 /// The object of a text, if it is one that rules bind.
-fn parse(text: &str) -> Option<(Key, Arc<Value>)> {
+fn parse(text: &str) -> Option<Parsed> {
     let value: Value = yaml_serde::from_str(text).ok()?;
     let field = |pointer| value.pointer(pointer).and_then(Value::as_str);
     let kind = Kind::of_object(field("/apiVersion")?, field("/kind")?)?;
