@@ -141,10 +141,25 @@ const MOST_EXCEPTIONS: usize = 3;
 /// Operations that a sentence names before it counts the rest.
 const MOST_OPERATIONS: usize = 8;
 
-/// "`boutique/frontend` may newly call `AddItem`".
-pub(super) fn sentence(access: &Access, gained: bool, service: Option<&Service>, names: &Names<'_>) -> String {
+/// "`boutique/frontend` may newly call `AddItem`". `keep` are callers that lose a part of it only.
+pub(super) fn sentence(
+    access: &Access,
+    keep: &[Identity],
+    gained: bool,
+    service: Option<&Service>,
+    names: &Names<'_>,
+) -> String {
     let may = if gained { "may newly call" } else { "may no longer call" };
-    format!("{} {may} {}", caller(&access.caller, names), operations(&access.operations, service))
+    let all = if gained { "everything" } else { "anything" };
+    let mut text = format!("{} {may} {}", caller(&access.caller, names), operations(&access.operations, all, service));
+    let mut keep: Vec<String> = keep.iter().map(|keep| identity(keep, names)).collect();
+    keep.dedup();
+    match keep.len() {
+        0 => {}
+        1 => text.push_str(&format!("; {} keeps what it is allowed", keep.concat())),
+        _ => text.push_str(&format!("; {} keep what they are allowed", few(&keep, MOST_EXCEPTIONS))),
+    }
+    text
 }
 
 fn caller(caller: &Caller, names: &Names<'_>) -> String {
@@ -187,7 +202,7 @@ fn few(texts: &[String], most: usize) -> String {
     }
 }
 
-fn operations(operations: &[Operation], service: Option<&Service>) -> String {
+fn operations(operations: &[Operation], all: &'static str, service: Option<&Service>) -> String {
     let only_port = service.filter(|service| service.ports.len() == 1).and_then(|service| service.ports.first());
     let grpc = |port: &Matching| {
         let known = service.into_iter().flat_map(|service| &service.ports);
@@ -202,9 +217,9 @@ fn operations(operations: &[Operation], service: Option<&Service>) -> String {
             number => format!(" on port {number}"),
         };
         let shown = match what {
-            What::Everything => vec!["everything".to_owned()],
+            What::Everything => vec![all.to_owned()],
             What::Connections => vec!["connections without requests".to_owned()],
-            What::Requests { method, paths } => requests(method, paths, grpc(port)),
+            What::Requests { method, paths } => requests(method, paths, all, grpc(port)),
         };
         match parts.iter_mut().find(|(known, _)| *known == on) {
             Some((_, list)) => list.extend(shown),
@@ -216,7 +231,7 @@ fn operations(operations: &[Operation], service: Option<&Service>) -> String {
 }
 
 /// Requests as `allow` has them: `AddItem`, `GET|HEAD /cart/**`.
-fn requests(method: &Matching, paths: &[Matching], grpc: bool) -> Vec<String> {
+fn requests(method: &Matching, paths: &[Matching], all: &'static str, grpc: bool) -> Vec<String> {
     let methods = match (method.pattern.as_str(), method.except.is_empty()) {
         ("*", true) => String::new(),
         ("*", false) => format!("[not {}] ", method.except.join("|")),
@@ -228,7 +243,7 @@ fn requests(method: &Matching, paths: &[Matching], grpc: bool) -> Vec<String> {
     for Matching { pattern, except } in paths {
         let shown = match pattern.strip_suffix("/*") {
             Some(top) if except.is_empty() && exact(top) => continue,
-            _ if pattern == "*" => Text::new_static(if methods.is_empty() { "everything" } else { "every path" }),
+            _ if pattern == "*" => Text::new_static(if methods.is_empty() { all } else { "every path" }),
             _ if except.is_empty() && below(pattern) => format_smolstr!("{pattern}/**"),
             _ if grpc && methods.is_empty() => rpc(pattern, paths.iter().map(|paths| &paths.pattern)),
             _ => pattern.clone(),

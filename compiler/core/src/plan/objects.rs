@@ -45,6 +45,8 @@ pub(super) fn tell(diff: &Diff<'_>, names: &Names<'_>, told: &BTreeSet<Text>, ou
                 } else if !known {
                     out.add(Kind::Unread, subject, path, format!("{} `{}` {how}: see the diff", key.kind, key.name));
                 } else if said.contains(path) || (WHOLE.contains(&key.kind.as_str()) && told.contains(&subject)) {
+                } else if key.kind == "VirtualService" && before.is_none() && after.at(&["hosts"]).is_null() {
+                    // What a gateway delegates to: the gateway's own route is told.
                 } else if same {
                     quiet.entry((subject, "other metadata")).or_insert((Vec::new(), path)).0.push(shown(key));
                 } else if before.is_none() {

@@ -37,9 +37,9 @@ pub(super) fn tell(
 ) -> BTreeSet<Text> {
     let mut told = BTreeSet::new();
     for workload in workloads {
-        for Statement { kind, said, exact } in differences(policies, workload, &names.mesh.target.trust_domain) {
+        for Statement { kind, said, keep, exact } in differences(policies, workload, &names.mesh.target.trust_domain) {
             let gained = kind == Kind::AccessGained;
-            let text = access::sentence(&said, gained, workload.service, names);
+            let text = access::sentence(&said, &keep, gained, workload.service, names);
             let stated = workload.service.filter(|_| gained).and_then(|service| access::cause(&said, service));
             let cause = stated.or_else(|| out.causes.get(&workload.path).copied());
             told.insert(workload.subject.clone());
@@ -165,6 +165,8 @@ struct Statement {
     kind: Kind,
     /// As people hear it.
     said: Access,
+    /// Who loses a part only.
+    keep: Vec<Identity>,
     /// The same exactly.
     exact: Vec<Access>,
 }
@@ -184,9 +186,8 @@ fn differences(policies: &Policies, workload: &Workload<'_>, own_domain: &str) -
         };
         let changes: Vec<Vec<Bits>> =
             new.iter().zip(old).map(|(new, old)| atoms.whole_ports(only(new, old), workload)).collect();
-        // What a caller has of what others gain, or had of what others lose.
-        let has: Vec<Vec<Bits>> = new.iter().map(|ports| atoms.whole_ports(ports.clone(), workload)).collect();
-        out.extend(atoms.statements(kind, &changes, &has, workload));
+        let may: Vec<Vec<Bits>> = after.iter().map(|ports| atoms.whole_ports(ports.clone(), workload)).collect();
+        out.extend(atoms.statements(kind, &changes, &may, workload));
     }
     out
 }
@@ -314,12 +315,12 @@ impl Atoms {
         ports.into_iter().zip(&self.ports).map(whole).collect()
     }
 
-    /// The differences by caller, each said once. `has` is what each caller has on the side that has more.
+    /// The differences by caller, each said once. `may` is what each caller may do afterwards.
     fn statements(
         &self,
         kind: Kind,
         changes: &[Vec<Bits>],
-        has: &[Vec<Bits>],
+        may: &[Vec<Bits>],
         workload: &Workload<'_>,
     ) -> Vec<Statement> {
         let is_none = |ports: &Vec<Bits>| ports.iter().flatten().all(|bit| !*bit);
@@ -345,18 +346,30 @@ impl Atoms {
             let mut except: Vec<Identity> = except.into_iter().cloned().collect();
             except.sort();
             let exact = access(Caller { unidentified: with_plaintext, identity: Some(whole.clone()), except }, answer);
-            // Whoever has it too, and changes in nothing else, is no exception to a person.
-            let known = |identity: &Identity| {
+            // Whoever ends up the same, and changes in nothing else, is no exception to a person.
+            let fate = |identity: &Identity| {
                 let place = self.callers.iter().position(|caller| caller.as_ref() == Some(identity));
-                place.and_then(|place| Some((changes.get(place)?, has.get(place)?)))
+                let known = place.and_then(|place| Some((changes.get(place)?, may.get(place)?)));
+                match known {
+                    Some((changes, may)) if includes(answer, changes) => match kind {
+                        Kind::AccessGained if includes(may, answer) => Fate::Follows,
+                        Kind::AccessGained => Fate::Differs,
+                        _ if disjoint(may, answer) => Fate::Follows,
+                        _ => Fate::Keeps,
+                    },
+                    _ => Fate::Differs,
+                }
             };
-            let follows = |identity: &Identity| {
-                known(identity).is_some_and(|(changes, has)| includes(answer, changes) && includes(has, answer))
+            let inner = |wide: &Identity| -> Vec<Fate> {
+                identified.iter().filter(|(inner, _)| inner.is_within(wide)).map(|(inner, _)| fate(inner)).collect()
             };
             let mut said = exact.clone();
-            said.caller.except.retain(|except| {
-                !identified.iter().filter(|(inner, _)| inner.is_within(except)).all(|(inner, _)| follows(inner))
-            });
+            said.caller.except.retain(|except| inner(except).contains(&Fate::Differs));
+            let keep = |except: &&Identity| {
+                let fates = inner(except);
+                fates.contains(&Fate::Keeps) && !fates.contains(&Fate::Differs)
+            };
+            let keep: Vec<Identity> = exact.caller.except.iter().filter(keep).cloned().collect();
             let part_of = out.iter_mut().find(|statement| {
                 let caller = &statement.said.caller;
                 let within = caller.identity.as_ref().is_some_and(|wide| wide != whole && whole.is_within(wide));
@@ -364,13 +377,13 @@ impl Atoms {
             });
             match part_of {
                 Some(statement) => statement.exact.push(exact),
-                None => out.push(Statement { kind, said, exact: vec![exact] }),
+                None => out.push(Statement { kind, said, keep, exact: vec![exact] }),
             }
         }
         if let Some(ports) = unidentified {
             let caller = Caller { unidentified: true, identity: None, except: Vec::new() };
             let said = access(caller, ports);
-            out.push(Statement { kind, exact: vec![said.clone()], said });
+            out.push(Statement { kind, exact: vec![said.clone()], said, keep: Vec::new() });
         }
         out
     }
@@ -398,6 +411,22 @@ impl Atoms {
         out.sort();
         out
     }
+}
+
+/// How a caller fares beside the rest, of whom something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// As they do, in the end.
+    Follows,
+    /// It loses what they lose, but for a part.
+    Keeps,
+    /// Something else has to be said.
+    Differs,
+}
+
+/// Whether nothing is set in both.
+fn disjoint(one: &[Bits], other: &[Bits]) -> bool {
+    !one.iter().flatten().zip(other.iter().flatten()).any(|(one, other)| *one && *other)
 }
 
 /// Whether all that is set in `part` is set in `whole`.

@@ -174,7 +174,11 @@ fn of_routes(pair: &Pair<'_>, names: &Names<'_>, out: &mut Changes<'_>) {
             // The first route that says it: the others say the same, or are careful ones.
             route_settings(route).into_iter().for_each(|(field, value)| drop(all.insert(field, value)));
         }
-        return first(&all, pair, names, out);
+        // What a gateway delegates to is told as what it exposes.
+        if !after.at(&["hosts"]).is_null() {
+            first(&all, pair, names, out);
+        }
+        return;
     };
     let old: BTreeMap<String, &Value> = routes(before).into_iter().collect();
     let new = routes(after);
