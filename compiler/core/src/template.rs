@@ -123,7 +123,7 @@ impl Templates {
         let failed = |error: &minijinja::Error| TemplateError {
             file: source.shown.clone(),
             line: error.line(),
-            message: describe(error),
+            message: describe(error, &source.text),
         };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -131,8 +131,6 @@ impl Templates {
         syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
         environment.set_syntax(syntax.build().map_err(|error| failed(&error))?);
         environment.set_fuel(Some(FUEL));
-        // Keeps the source with an error, so that the expression can be shown.
-        environment.set_debug(true);
         // A kind of escaping of its own marks what blocks and macros capture as quoted already.
         environment.set_auto_escape_callback(|_| AutoEscape::Custom(Cow::Borrowed("quoted")));
         environment.set_formatter(quoting::format);
@@ -149,13 +147,13 @@ impl Templates {
 }
 
 /// What is wrong, in one sentence.
-fn describe(error: &minijinja::Error) -> String {
+fn describe(error: &minijinja::Error, text: &str) -> String {
     let detail = error.detail().unwrap_or_default();
     match error.kind() {
-        ErrorKind::UndefinedError => match error.template_source().zip(error.range()) {
-            Some((source, range)) => format!("`{}` is not defined", source.get(range).unwrap_or_default().trim()),
-            None => "a value is not defined".to_owned(),
-        },
+        ErrorKind::UndefinedError => {
+            let line = error.line().and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().trim();
+            format!("a name is not defined: `{line}`")
+        }
         ErrorKind::OutOfFuel => "does not come to an end: it ran more instructions than any template needs".to_owned(),
         ErrorKind::InvalidOperation if !detail.is_empty() => detail.to_owned(),
         kind if detail.is_empty() => kind.to_string(),
