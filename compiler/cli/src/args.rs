@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check, completions, explain, fmt, init, man, render};
+use crate::commands::{bootstrap, check, completions, explain, fmt, init, man, render};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -80,6 +80,7 @@ pub(crate) enum Command {
     Render(render::RenderArgs),
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
+    Bootstrap(bootstrap::BootstrapArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

@@ -1,5 +1,6 @@
 //! One file for each command. A command gets the session and its own arguments.
 
+pub(crate) mod bootstrap;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod explain;
@@ -38,6 +39,7 @@ impl Command {
             Command::Render(args) => args.selection.state.iter_mut().chain(&mut args.out).collect(),
             Command::Fmt(args) => args.files.iter_mut().collect(),
             Command::Explain(args) => args.state.iter_mut().collect(),
+            Command::Bootstrap(args) => args.paths(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Completions(_) => Vec::new(),
         };
@@ -64,6 +66,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Render(args) => render::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
+        Command::Bootstrap(args) => bootstrap::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),
         Command::Man(args) => man::run(&session, &args),
     };

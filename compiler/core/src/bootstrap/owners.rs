@@ -75,7 +75,9 @@ pub fn of_deploy(
 
 fn line(pattern: &str, owners: BTreeSet<&str>) -> Result<Line, String> {
     if !pattern.chars().all(is_plain) {
-        return Err(format!("`{pattern}` cannot be named in CODEOWNERS: it has a space or a wildcard; rename the file"));
+        return Err(format!(
+            "`{pattern}` cannot be named in CODEOWNERS: it has a space or a wildcard; rename the file"
+        ));
     }
     let owners: Vec<&str> = owners.into_iter().collect();
     Ok(Line { pattern: pattern.to_owned(), owners: owners.join(" ") })

@@ -72,6 +72,7 @@ struct Values<'a> {
     namespaces: Vec<Namespace<'a>>,
     /// Namespaces in the cluster.
     destinations: BTreeSet<String>,
+    /// API groups of objects in namespaces.
     groups: BTreeSet<String>,
     cluster_kinds: BTreeSet<Kind>,
 }
@@ -147,7 +148,7 @@ pub fn manifests(templates: &Templates, request: &Request<'_>) -> Result<String,
         namespaces,
         destinations: BTreeSet::new(),
         groups: GROUPS.map(str::to_owned).into(),
-        cluster_kinds: BTreeSet::new(),
+        cluster_kinds: BTreeSet::from([Kind { group: String::new(), kind: "Namespace".to_owned() }]),
     };
     // The names that the hosts send (notification-controller 1.9, docs/spec/v1/receivers.md).
     match repository.service() {

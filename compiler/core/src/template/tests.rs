@@ -63,7 +63,8 @@ fn values_are_printed_through_filters_only() {
 
 #[test]
 fn blocks_and_macros_keep_what_is_quoted() {
-    let text = "{% macro item(text) %}- {{ text | yaml }}{% endmacro %}{% for one in list %}{{ item(one) }}\n{% endfor %}";
+    let text =
+        "{% macro item(text) %}- {{ text | yaml }}{% endmacro %}{% for one in list %}{{ item(one) }}\n{% endfor %}";
     assert_eq!(render(text, "").unwrap(), "- a\n- b\n");
     assert_eq!(render("{% set x %}{{ text | yaml }}{% endset %}{{ x }}", "no").unwrap(), "\"no\"\n");
 }
