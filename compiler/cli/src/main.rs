@@ -12,6 +12,8 @@ mod output;
 mod paths;
 mod pipeline;
 mod program;
+mod progress;
+mod publishing;
 mod replace;
 mod report;
 

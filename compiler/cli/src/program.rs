@@ -1,8 +1,6 @@
-//! Running other programs with a deadline: none of them may make `meshc` wait for ever, or ask a question that nobody
-//! answers.
+//! Running other programs than git with a deadline: none of them may make `meshc` wait for ever.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -89,16 +87,6 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Ran, Trouble
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     Ok(Ran { succeeded: status.success(), stdout: text(&mut stdout)?, stderr: text(&mut stderr)? })
-}
-
-/// The user's own git in a folder, with its configuration, and without questions.
-pub(crate) fn git(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    command.current_dir(folder).args(args);
-    command.env("GIT_TERMINAL_PROMPT", "0").env("GCM_INTERACTIVE", "never").env("SSH_ASKPASS_REQUIRE", "never");
-    // Messages are read: in one language.
-    command.env("LC_ALL", "C").env_remove("LANGUAGE");
-    command
 }
 
 #[cfg(all(test, unix))]

@@ -130,7 +130,7 @@ pub fn manifests(templates: &Templates, request: &Request<'_>) -> Result<String,
         }
     };
     let deploy = request.facts.deploy.as_ref();
-    let stated = deploy.and_then(|deploy| deploy.repository.as_deref());
+    let stated = deploy.and_then(|deploy| deploy.repository.as_ref()).map(|stated| stated.value.as_str());
     let repository = reachable(environment, stated)?;
     let namespaces = namespaces(request)?;
     let mut values = Values {

@@ -111,8 +111,8 @@ fn values<'a>(request: &'a Request<'a>) -> Result<Values<'a>, String> {
     for environment in &request.environments {
         values.analyzed.push(Analyzed { name: environment.name, istio: environment.istio.to_string() });
         let deploy = environment.facts.deploy.as_ref();
-        let Some(url) = deploy.and_then(|deploy| deploy.repository.as_deref()) else { continue };
-        let repository = Repository::parse(url);
+        let Some(stated) = deploy.and_then(|deploy| deploy.repository.as_ref()) else { continue };
+        let repository = Repository::parse(&stated.value);
         match repository.transport {
             Transport::Local => continue,
             Transport::Ssh => values.ssh = true,

@@ -1,6 +1,6 @@
 //! `meshc bootstrap hook`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use meshc_core::bootstrap::workflow;
@@ -8,6 +8,7 @@ use meshc_core::bootstrap::workflow;
 use super::place::{File, Source, write};
 use super::{Session, Writing, templates};
 use crate::failure::Failure;
+use crate::paths::typed;
 
 /// Write the git hook that checks the mesh before each commit
 ///
@@ -38,7 +39,6 @@ pub(super) fn run(session: &Session, args: &HookArgs) -> Result<(), Failure> {
     let Some(hooks) = source.ask(&["rev-parse", "--git-path", "hooks"]).map(PathBuf::from) else {
         return Err(Failure::Refused("git does not say where hooks go: is it installed?".to_owned()));
     };
-    let in_project = session.folder == Path::new(".") || hooks.is_absolute();
-    let hooks = if in_project { hooks } else { session.folder.join(hooks) };
+    let hooks = typed(&session.folder, &hooks);
     write(session, &[File { path: hooks.join("pre-commit"), text, executable: true }], args.writing.overwrite)
 }

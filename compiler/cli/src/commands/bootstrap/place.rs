@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use meshc_gitops::program::Git;
+
 use super::{Overwrite, Session};
 use crate::failure::Failure;
 use crate::output::{GREEN, PLAIN};
 use crate::paths::typed;
-use crate::program::{self, git};
 use crate::replace::stage;
 
 /// Questions to the local repository are answered at once.
@@ -111,8 +112,7 @@ impl Source {
 
     /// What git answers to a question about the repository; nothing where it does not know.
     pub(super) fn ask(&self, args: &[&str]) -> Option<String> {
-        let ran = program::run(&mut git(&self.folder, args), LIMIT).ok().filter(|ran| ran.succeeded)?;
-        Some(ran.stdout.trim().to_owned()).filter(|answer| !answer.is_empty())
+        Git::new(&self.folder, LIMIT).ask(args).ok()?.filter(|answer| !answer.is_empty())
     }
 
     /// The path of a file below the root.

