@@ -40,13 +40,13 @@ pub struct Request<'a> {
     pub engine_namespace: Option<&'a str>,
     /// The name under which Argo CD knows the cluster that is written to.
     pub cluster: &'a str,
-    /// Namespaces that are no longer declared, and still have a folder in the deploy repository.
-    pub retired: &'a [Retired],
+    /// Namespaces whose objects may all be deleted: no longer declared, or about to be uninstalled.
+    pub emptied: &'a [Emptied],
 }
 
-/// A namespace that is no longer declared.
+/// A namespace whose objects may all be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retired {
+pub struct Emptied {
     /// Its logical name, which is that of its folder.
     pub name: String,
     /// Its name in the cluster, where its objects still are.
@@ -84,7 +84,7 @@ struct Namespace<'a> {
     /// Name of the Application or Kustomization.
     object: String,
     path: String,
-    retired: bool,
+    may_be_emptied: bool,
 }
 
 #[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,7 +132,7 @@ pub fn manifests(templates: &Templates, request: &Request<'_>) -> Result<String,
     let deploy = request.facts.deploy.as_ref();
     let stated = deploy.and_then(|deploy| deploy.repository.as_ref()).map(|stated| stated.value.as_str());
     let repository = reachable(environment, stated)?;
-    let namespaces = namespaces(request)?;
+    let namespaces = namespaces(request);
     let mut values = Values {
         mesh: request.mesh,
         environment,
@@ -170,7 +170,7 @@ pub fn manifests(templates: &Templates, request: &Request<'_>) -> Result<String,
             None => drop(values.cluster_kinds.insert(Kind { group, kind: head.kind })),
         }
     }
-    values.destinations.extend(request.retired.iter().map(|retired| retired.rendered.clone()));
+    values.destinations.extend(request.emptied.iter().map(|one| one.rendered.clone()));
     templates.render(template, &values).map_err(|error| error.to_string())
 }
 
@@ -189,8 +189,8 @@ fn reachable(environment: &str, stated: Option<&str>) -> Result<Repository, Stri
     Ok(repository)
 }
 
-/// The folders of namespaces, those that are rendered and those that are retired, sorted.
-fn namespaces<'a>(request: &Request<'a>) -> Result<Vec<Namespace<'a>>, String> {
+/// The folders of namespaces, those that are rendered and those that may be emptied, sorted.
+fn namespaces<'a>(request: &Request<'a>) -> Vec<Namespace<'a>> {
     let below = |path: &'a String| path.strip_prefix(request.folder)?.strip_prefix('/')?.split_once('/');
     let rendered: BTreeSet<&str> = request
         .bundle
@@ -200,15 +200,12 @@ fn namespaces<'a>(request: &Request<'a>) -> Result<Vec<Namespace<'a>>, String> {
         .filter(|(_, file)| *file == KUSTOMIZATION_FILE)
         .map(|(name, _)| name)
         .collect();
-    let retired: BTreeSet<&str> = request.retired.iter().map(|retired| retired.name.as_str()).collect();
-    if let Some(name) = rendered.intersection(&retired).next() {
-        return Err(format!("the namespace `{name}` is rendered in `{}`, and not retired", request.environment));
-    }
+    let emptied: BTreeSet<&str> = request.emptied.iter().map(|one| one.name.as_str()).collect();
     let one = |name: &&'a str| Namespace {
         name,
         object: object_name(&[request.mesh, request.environment, name]),
         path: format!("{}/{name}", request.folder),
-        retired: retired.contains(name),
+        may_be_emptied: emptied.contains(name),
     };
-    Ok(rendered.union(&retired).map(one).collect())
+    rendered.union(&emptied).map(one).collect()
 }

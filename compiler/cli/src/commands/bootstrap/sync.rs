@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use meshc_core::bootstrap::sync::{Request, Retired, manifests};
+use meshc_core::bootstrap::sync::{Emptied, Request, manifests};
 
 use meshc_core::suggest;
 
@@ -30,19 +30,20 @@ pub(super) struct SyncArgs {
     /// Name under which Argo CD knows the cluster
     #[arg(long, value_name = "NAME", default_value = "in-cluster")]
     cluster: String,
-    /// A namespace that is no longer declared: its objects may all be deleted; may be given several times
+    /// Let a namespace be emptied; may be given several times
     ///
-    /// Its folder in the deploy repository lists nothing any more. Argo CD refuses to empty an Application unless it
-    /// says `allowEmpty`, which is what this writes. Delete the Application or Kustomization when it is empty. Write
-    /// NAME=IN-CLUSTER where the environment gave it another name.
-    #[arg(long, value_name = "NAME", value_parser = retired)]
-    retired: Vec<Retired>,
+    /// For one that is no longer declared, or before an uninstall. Its folder in the deploy repository then lists
+    /// nothing, and Argo CD refuses to empty an Application unless it says `allowEmpty`, which is what this writes.
+    /// Delete the Application or Kustomization when it is empty. Write NAME=IN-CLUSTER where the environment gives the
+    /// namespace another name.
+    #[arg(long, value_name = "NAMESPACE", value_parser = emptied)]
+    allow_empty: Vec<Emptied>,
     #[command(flatten)]
     overwrite: Overwrite,
 }
 
 /// `NAME` or `NAME=IN-CLUSTER`.
-fn retired(text: &str) -> Result<Retired, String> {
+fn emptied(text: &str) -> Result<Emptied, String> {
     let (name, rendered) = text.split_once('=').unwrap_or((text, text));
     let label = |text: &str| {
         let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -51,7 +52,7 @@ fn retired(text: &str) -> Result<Retired, String> {
     if !label(name) || !label(rendered) {
         return Err("expected the name of a namespace, or NAME=IN-CLUSTER".to_owned());
     }
-    Ok(Retired { name: name.to_owned(), rendered: rendered.to_owned() })
+    Ok(Emptied { name: name.to_owned(), rendered: rendered.to_owned() })
 }
 
 /// Prints or writes them.
@@ -70,7 +71,7 @@ pub(super) fn run(session: &Session, args: &SyncArgs) -> Result<(), Failure> {
             bundle: &rendering.bundle,
             engine_namespace: args.engine_namespace.as_deref(),
             cluster: &args.cluster,
-            retired: &args.retired,
+            emptied: &args.allow_empty,
         };
         match manifests(&templates, &request) {
             Ok(text) => texts.push((rendering, text)),
@@ -110,8 +111,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_retired_namespace_may_have_another_name_in_the_cluster() {
-        let pair = |text: &str| retired(text).map(|one| (one.name, one.rendered));
+    fn a_namespace_may_have_another_name_in_the_cluster() {
+        let pair = |text: &str| emptied(text).map(|one| (one.name, one.rendered));
         assert_eq!(pair("legacy"), Ok(("legacy".to_owned(), "legacy".to_owned())));
         assert_eq!(pair("legacy=legacy-dev"), Ok(("legacy".to_owned(), "legacy-dev".to_owned())));
         assert!(pair("../x").is_err() && pair("a=").is_err() && pair("").is_err());

@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
-use super::super::sync::{Request, Retired, manifests};
+use super::super::sync::{Request, Emptied, manifests};
 use super::*;
 
-fn written(rendered: &Rendered, retired: &[Retired]) -> Result<String, String> {
+fn written(rendered: &Rendered, emptied: &[Emptied]) -> Result<String, String> {
     let request = Request {
         mesh: "shop",
         environment: "prod",
@@ -12,7 +12,7 @@ fn written(rendered: &Rendered, retired: &[Retired]) -> Result<String, String> {
         bundle: &rendered.bundle,
         engine_namespace: None,
         cluster: "in-cluster",
-        retired,
+        emptied,
     };
     manifests(&templates(), &request)
 }
@@ -59,17 +59,17 @@ fn the_project_allows_what_is_rendered_and_no_more() {
 }
 
 #[test]
-fn a_retired_namespace_may_be_emptied_and_no_other() {
-    let legacy = Retired { name: "legacy".to_owned(), rendered: "legacy-prod".to_owned() };
+fn the_named_namespaces_may_be_emptied_and_no_other() {
+    let legacy = Emptied { name: "legacy".to_owned(), rendered: "legacy-prod".to_owned() };
     let text = written(&rendered("prod", &[]), &[legacy]).unwrap();
     for application in of_kind(&text, "Application") {
-        let retired = application["spec"]["source"]["path"] == "live/legacy";
-        assert_eq!(application["spec"]["syncPolicy"]["automated"]["allowEmpty"], retired);
+        let named = application["spec"]["source"]["path"] == "live/legacy";
+        assert_eq!(application["spec"]["syncPolicy"]["automated"]["allowEmpty"], named);
     }
     assert!(text.contains("namespace: legacy-prod"), "what is there must be in a permitted destination to be deleted");
-    let shop = Retired { name: "shop".to_owned(), rendered: "shop".to_owned() };
-    let refused = written(&rendered("prod", &[]), &[shop]).unwrap_err();
-    assert_eq!(refused, "the namespace `shop` is rendered in `prod`, and not retired");
+    let shop = Emptied { name: "shop".to_owned(), rendered: "shop".to_owned() };
+    let text = written(&rendered("prod", &[]), &[shop]).unwrap();
+    assert_eq!(text.matches("allowEmpty: true").count(), 1, "an uninstall empties what is still declared");
 }
 
 #[test]
