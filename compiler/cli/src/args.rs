@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{bootstrap, check, completions, explain, fmt, init, man, publish, render, verify};
+use crate::commands::{bootstrap, check, completions, doctor, explain, fmt, init, man, publish, render, verify};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
     Bootstrap(bootstrap::BootstrapArgs),
+    Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

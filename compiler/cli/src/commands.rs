@@ -3,6 +3,7 @@
 pub(crate) mod bootstrap;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
@@ -44,7 +45,7 @@ impl Command {
             Command::Bootstrap(args) => args.paths(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Verify(args) => args.deploy.iter_mut().collect(),
-            Command::Completions(_) | Command::Publish(_) => Vec::new(),
+            Command::Completions(_) | Command::Publish(_) | Command::Doctor(_) => Vec::new(),
         };
         for path in paths {
             *path = typed(folder, path);
@@ -72,6 +73,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
         Command::Bootstrap(args) => bootstrap::run(&session, &args),
+        Command::Doctor(args) => doctor::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),
         Command::Man(args) => man::run(&session, &args),
     };

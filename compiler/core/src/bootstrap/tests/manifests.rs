@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::sync::{Request, Emptied, manifests};
+use super::super::sync::{Emptied, Request, manifests};
 use super::*;
 
 fn written(rendered: &Rendered, emptied: &[Emptied]) -> Result<String, String> {

@@ -86,7 +86,10 @@ fn a_pull_request_is_checked_and_planned() {
     assert_eq!(script.matches("istioctl\" analyze").count(), 2, "each environment, for its version");
     let plan = &check["jobs"]["plan"];
     let script = scripts(plan);
-    assert!(script.contains("plan --source-branch \"$BRANCH\" --format markdown") && script.contains("<!-- meshc-plan:"), "{script}");
+    assert!(
+        script.contains("plan --source-branch \"$BRANCH\" --format markdown") && script.contains("<!-- meshc-plan:"),
+        "{script}"
+    );
     assert_eq!(plan["if"], "github.event.pull_request.head.repo.full_name == github.repository");
 }
 
@@ -103,7 +106,10 @@ fn publishing_waits_its_turn_and_sees_the_whole_history() {
         assert_eq!(steps(job)[0]["with"]["fetch-depth"], 0, "ancestry needs it");
         let last = steps(job).last().unwrap();
         assert_eq!(last["env"]["ENVIRONMENT"], environment);
-        assert_eq!(last["run"], "meshc -C \"$PROJECT\" publish --source-branch \"$BRANCH\" --env \"$ENVIRONMENT\" $UNTIL_DONE");
+        assert_eq!(
+            last["run"],
+            "meshc -C \"$PROJECT\" publish --source-branch \"$BRANCH\" --env \"$ENVIRONMENT\" $UNTIL_DONE"
+        );
     }
     assert_eq!(publish["jobs"]["publish-prod"]["needs"], json!(["publish-staging"]));
     assert_eq!(publish["jobs"]["publish-staging"].get("needs"), None);
