@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check, completions, explain, fmt, init, man, publish, render, verify};
+use crate::commands::{bootstrap, check, completions, doctor, explain, fmt, init, man, publish, render, verify};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
+    Bootstrap(bootstrap::BootstrapArgs),
+    Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

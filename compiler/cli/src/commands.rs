@@ -1,7 +1,9 @@
 //! One file for each command. A command gets the session and its own arguments.
 
+pub(crate) mod bootstrap;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
@@ -40,9 +42,10 @@ impl Command {
             Command::Render(args) => args.selection.state.iter_mut().chain(&mut args.out).collect(),
             Command::Fmt(args) => args.files.iter_mut().collect(),
             Command::Explain(args) => args.state.iter_mut().collect(),
+            Command::Bootstrap(args) => args.paths(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Verify(args) => args.deploy.iter_mut().collect(),
-            Command::Completions(_) | Command::Publish(_) => Vec::new(),
+            Command::Completions(_) | Command::Publish(_) | Command::Doctor(_) => Vec::new(),
         };
         for path in paths {
             *path = typed(folder, path);
@@ -69,6 +72,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Verify(args) => verify::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
+        Command::Bootstrap(args) => bootstrap::run(&session, &args),
+        Command::Doctor(args) => doctor::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),
         Command::Man(args) => man::run(&session, &args),
     };

@@ -11,6 +11,7 @@ mod folder;
 mod output;
 mod paths;
 mod pipeline;
+mod program;
 mod progress;
 mod publishing;
 mod replace;
