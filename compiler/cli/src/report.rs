@@ -2,7 +2,6 @@
 
 pub(crate) mod human;
 pub(crate) mod json;
-#[cfg_attr(not(test), expect(dead_code, reason = "the command that calls it is not there yet"))]
 pub(crate) mod plan;
 pub(crate) mod sarif;
 
@@ -44,7 +43,7 @@ impl<'a> Report<'a> {
     /// The findings in a form, as one text.
     pub(crate) fn text(&self, format: Format) -> String {
         match format {
-            Format::Human => human::text(self),
+            Format::Human | Format::Markdown => human::text(self),
             Format::Json => json::text(self),
             Format::Sarif => sarif::text(self),
         }
