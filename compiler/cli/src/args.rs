@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check, completions, explain, fmt, init, man, render};
+use crate::commands::{check, completions, explain, fmt, init, man, publish, render, verify};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
     Render(render::RenderArgs),
+    Publish(publish::PublishArgs),
+    Verify(verify::VerifyArgs),
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),

@@ -6,7 +6,9 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod publish;
 pub(crate) mod render;
+pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,7 +41,8 @@ impl Command {
             Command::Fmt(args) => args.files.iter_mut().collect(),
             Command::Explain(args) => args.state.iter_mut().collect(),
             Command::Man(args) => args.out.iter_mut().collect(),
-            Command::Completions(_) => Vec::new(),
+            Command::Verify(args) => args.deploy.iter_mut().collect(),
+            Command::Completions(_) | Command::Publish(_) => Vec::new(),
         };
         for path in paths {
             *path = typed(folder, path);
@@ -62,6 +65,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Init(args) => init::run(&session, &args),
         Command::Check(args) => check::run(&session, &args),
         Command::Render(args) => render::run(&session, &args),
+        Command::Publish(args) => publish::run(&session, &args),
+        Command::Verify(args) => verify::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),

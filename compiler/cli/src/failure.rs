@@ -9,6 +9,10 @@ const PROJECT: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// A file could not be read or written.
 const FILE: u8 = 3;
+/// A server took the request and refused it.
+const REJECTED: u8 = 4;
+/// A server could not be reached, or others were faster every time: the same command may succeed later.
+const UNREACHABLE: u8 = 5;
 
 /// Why a command ends with a code other than 0.
 #[derive(Debug)]
@@ -23,6 +27,23 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file could not be read or written, with the sentence that names it.
     File(String),
+    /// A server refused, with its own words.
+    Rejected(String),
+    /// A server could not be reached in time.
+    Unreachable(String),
+}
+
+impl From<meshc_gitops::Error> for Failure {
+    fn from(error: meshc_gitops::Error) -> Self {
+        use meshc_gitops::Error;
+        let text = error.to_string();
+        match error {
+            Error::Refused(_) => Failure::Refused(text),
+            Error::Rejected { .. } => Failure::Rejected(text),
+            Error::Unreachable(_) | Error::LostRaces { .. } => Failure::Unreachable(text),
+            Error::Local(_) => Failure::File(text),
+        }
+    }
 }
 
 impl Failure {
@@ -37,6 +58,8 @@ impl Failure {
             Failure::Reported | Failure::Refused(_) => PROJECT,
             Failure::Usage(_) => USAGE,
             Failure::ReportedFile | Failure::File(_) => FILE,
+            Failure::Rejected(_) => REJECTED,
+            Failure::Unreachable(_) => UNREACHABLE,
         }
     }
 
@@ -44,7 +67,11 @@ impl Failure {
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
             Failure::Reported | Failure::ReportedFile => None,
-            Failure::Refused(text) | Failure::Usage(text) | Failure::File(text) => Some(text),
+            Failure::Refused(text)
+            | Failure::Usage(text)
+            | Failure::File(text)
+            | Failure::Rejected(text)
+            | Failure::Unreachable(text) => Some(text),
         }
     }
 }

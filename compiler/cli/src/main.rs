@@ -11,6 +11,8 @@ mod folder;
 mod output;
 mod paths;
 mod pipeline;
+mod progress;
+mod publishing;
 mod replace;
 mod report;
 

@@ -32,6 +32,11 @@ impl Output {
         Self { quiet }
     }
 
+    /// Whether nothing is to be said where all is well.
+    pub(crate) const fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     /// Writes a result to standard output. A reader that has seen enough, as `head` has, is no failure.
     pub(crate) fn result(self, text: &str) -> Result<(), Failure> {
         let mut stream = AutoStream::auto(std::io::stdout().lock());

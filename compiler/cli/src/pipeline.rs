@@ -210,6 +210,11 @@ pub(crate) fn draft(name: &str, manifests: &[(String, String)]) -> Drafted {
     Drafted { findings: found.into_sorted(&[]), sources, draft, objects }
 }
 
+/// The environments that are asked for, each behind the one that it comes `after`.
+pub(crate) fn chosen(project: &Project, compilation: &Compilation<'_>, asked: &[String]) -> Result<Vec<Text>, Failure> {
+    select(&in_order(project, compilation.environments()), asked)
+}
+
 /// The environments that are asked for, as they are declared. None asked for means all.
 fn select(declared: &[Text], asked: &[String]) -> Result<Vec<Text>, Failure> {
     if asked.is_empty() {

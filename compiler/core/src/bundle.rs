@@ -5,6 +5,7 @@ pub mod digest;
 mod held;
 pub mod lock;
 pub mod tree_update;
+pub mod weights;
 pub mod yaml;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crate::bundle::Bundle;
 use crate::bundle::assemble::Assembly;
-use crate::check::{self, Base, environment::Facts};
+use crate::check::environment::{Environment, Facts};
+use crate::check::{self, Base};
 use crate::code::Code;
 use crate::consequence::Unread;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -139,6 +140,12 @@ impl<'p> Compilation<'p> {
                 (stated || overridden.contains(name)).then(|| (namespace.clone(), name.clone()))
             })
             .collect()
+    }
+
+    /// What an environment says to the tools behind the compiler, without checking it.
+    pub fn facts(&self, environment: &Text) -> Facts {
+        let declarations = &self.base.project.declarations;
+        Environment::merge(environment, declarations, &self.base.names, &mut Diagnostics::default()).1
     }
 
     /// Checks one environment.

@@ -9,6 +9,8 @@ pub mod service;
 pub mod setting;
 pub(crate) mod value;
 
+pub use value::duration;
+
 mod access;
 mod canary;
 mod environment;

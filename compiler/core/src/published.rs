@@ -11,7 +11,7 @@ use crate::bundle::digest::digest;
 pub type Id = [u8; 20];
 
 /// Reads the text with an id, at a path that messages name.
-type Read<'r> = Box<dyn Fn(&str, &Id) -> Result<Cow<'r, str>, String> + Sync + 'r>;
+type Read<'r> = Box<dyn Fn(&str, &Id) -> Result<Cow<'r, str>, String> + 'r>;
 
 /// The files that meshc owns in the folder of one environment, at one commit: those that its locks list, and the
 /// locks. Paths are relative to the root of the repository: `prod/boutique/…`.
@@ -22,10 +22,7 @@ pub struct Tree<'r> {
 
 impl<'r> Tree<'r> {
     /// A tree of these files.
-    pub fn new(
-        ids: BTreeMap<String, Id>,
-        read: impl Fn(&str, &Id) -> Result<Cow<'r, str>, String> + Sync + 'r,
-    ) -> Self {
+    pub fn new(ids: BTreeMap<String, Id>, read: impl Fn(&str, &Id) -> Result<Cow<'r, str>, String> + 'r) -> Self {
         Self { ids, read: Box::new(read) }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::source::Text;
 
@@ -11,7 +11,7 @@ use crate::source::Text;
 const SCHEMA: u32 = 1;
 
 /// What is recorded about a release.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// Version of this shape: 1.
@@ -25,17 +25,29 @@ pub struct Record {
     #[serde(default)]
     pub weight: u32,
     /// When this weight was decided, as Prometheus told the time: RFC 3339 or seconds. Not used for rendering.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<serde_json::Value>,
     /// The last decision with its evidence. Not used for rendering.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<serde_json::Value>,
     /// The last stage passed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finished: bool,
 }
 
 impl Record {
+    /// A release as it begins: declared, without a request on the new version.
+    pub fn begin(stable: Text, canary: Text) -> Self {
+        Self { schema: SCHEMA, stable, canary: Some(canary), weight: 0, since: None, decision: None, finished: false }
+    }
+
+    /// As it is written.
+    pub fn to_text(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
     /// "v1 95 %, v2 5 %".
     pub fn describe(&self) -> String {
         match &self.canary {
@@ -92,7 +104,8 @@ impl State {
     }
 }
 
-fn parse(text: &str) -> Result<Record, String> {
+/// Reads a record. The error says what is wrong with it, to be read behind the file's name.
+pub fn parse(text: &str) -> Result<Record, String> {
     let record: Record = serde_json::from_str(text).map_err(|error| format!("is not a state: {error}"))?;
     if record.schema != SCHEMA {
         return Err(format!("has schema {}, and this compiler reads schema {SCHEMA}", record.schema));

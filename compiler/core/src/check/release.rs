@@ -5,7 +5,7 @@ use super::traffic;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lower::setting::Stage;
-use crate::model::release::{Routing, Subset, VersionDecl};
+use crate::model::release::{Routing, Subset, VersionDecl, subset_name};
 use crate::source::{Span, Spanned, Text};
 use crate::state::{Record, Recorded};
 use crate::suggest;
@@ -36,6 +36,7 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
     let mut routing = build(&shares, held, span, out)?;
     routing.release |= declared.next.is_some();
     let next = declared.next.as_ref().filter(|_| !shares.waits);
+    routing.next = next.map(|next| next.value.clone()).filter(|next| *next != shares.stable);
     check_pods(shape, declared, next, &routing, span, out);
     Some(routing)
 }
@@ -108,7 +109,7 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
             (vec![(0, 100 - weight), (1, weight)], vec![(0, 100), (1, 0)], summary)
         }
     };
-    Some(Routing { subsets, weights, held: at_hold, release: shares.canary.is_some(), summary })
+    Some(Routing { subsets, weights, held: at_hold, next: None, release: shares.canary.is_some(), summary })
 }
 
 /// A subset for each version, in order; two versions with one name are an error.
@@ -128,13 +129,6 @@ fn subsets(versions: &[&Text], span: Span, out: &mut Diagnostics) -> Option<Vec<
         subsets.push(Subset { name, version: (*version).clone() });
     }
     Some(subsets)
-}
-
-/// A DNS-1123 label made of a version, which may hold capitals, `.` and `_`.
-pub(crate) fn subset_name(version: &str) -> Text {
-    let name: String =
-        version.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    name.into()
 }
 
 /// Two versions of a release need two subsets.

@@ -191,6 +191,7 @@ pub(crate) fn routing(weights: &[u32]) -> Routing {
         subsets: (0..weights.len()).map(subset).collect(),
         weights: weights.iter().copied().enumerate().collect(),
         held: (0..weights.len()).map(|index| (index, if index == 0 { 100 } else { 0 })).collect(),
+        next: None,
         release: true,
         summary: String::new(),
     }

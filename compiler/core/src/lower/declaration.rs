@@ -277,8 +277,8 @@ pub struct PrometheusDecl {
 /// `deploy`: where rendered files are published.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeployDecl {
-    /// `repository`.
-    pub repository: Option<Text>,
+    /// `repository`: a URL, or a path relative to the file that states it.
+    pub repository: Option<Spanned<Text>>,
     /// `branch`.
     pub branch: Option<Text>,
     /// `folder`.

@@ -315,22 +315,30 @@ pub(super) fn deploy(statement: &Statement, slot: &mut Option<Spanned<DeployDecl
     setting(statement, "`deploy { repository \"…\"; branch main; folder prod }`").finish(true, out);
     let mut decl = DeployDecl::default();
     for inner in statement.block.iter().flat_map(|block| &block.statements) {
-        let part = match inner.keyword() {
-            "repository" => &mut decl.repository,
-            "branch" => &mut decl.branch,
-            "folder" => &mut decl.folder,
-            _ => {
-                unknown("`deploy`", inner, &["repository", "branch", "folder"], out);
-                continue;
-            }
-        };
+        let keyword = inner.keyword();
+        if !["repository", "branch", "folder"].contains(&keyword) {
+            unknown("`deploy`", inner, &["repository", "branch", "folder"], out);
+            continue;
+        }
         let mut args = setting(inner, "`repository \"git@git.example.com:shop/mesh-deploy.git\"`");
-        if let Some(word) = args.take("a value", out) {
-            args.finish(false, out);
-            if inner.keyword() == "folder" && value::label(&word.text).is_err() {
-                args.fail(word.span, format!("expected the name of a folder, found `{}`", word.text), out);
+        let Some(word) = args.take("a value", out) else { continue };
+        args.finish(false, out);
+        let text = word.text.clone();
+        match keyword {
+            "repository" => match value::repository(&text) {
+                Ok(()) => decl.repository = Some(Spanned::new(text, word.span)),
+                Err(reason) => args.fail(word.span, reason, out),
+            },
+            "branch" => match value::branch(&text) {
+                Ok(()) => decl.branch = Some(text),
+                Err(reason) => args.fail(word.span, reason, out),
+            },
+            _ => {
+                if value::label(&text).is_err() {
+                    args.fail(word.span, format!("expected the name of a folder, found `{text}`"), out);
+                }
+                decl.folder = Some(text);
             }
-            *part = Some(word.text.clone());
         }
     }
     set_once(slot, decl, statement.head(), "deploy", out);

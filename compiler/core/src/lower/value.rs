@@ -6,7 +6,7 @@ use crate::source::Text;
 use crate::suggest;
 
 /// `250ms`, `3s`, `1.5s`, `1m`, `24h`: whole milliseconds, more than none.
-pub(crate) fn duration(word: &str) -> Result<Millis, String> {
+pub fn duration(word: &str) -> Result<Millis, String> {
     let split = word.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(word.len());
     let (number, unit) = word.split_at(split);
     let size: u64 = match unit {
@@ -219,6 +219,34 @@ pub(crate) fn choice(word: &str, choices: &[&str]) -> Refusal {
     Refusal { message, near }
 }
 
+/// Where a deploy repository is. A password would be committed with the file, and what starts with `-` would be an
+/// option of `git`.
+pub(crate) fn repository(word: &str) -> Result<(), String> {
+    let authority = word.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(rest));
+    match authority.rsplit_once('@') {
+        Some((user, _)) if user.contains(':') => Err("a password does not belong in a file that is committed; \
+             let git's credential helper or an ssh key have it"
+            .to_owned()),
+        _ if word.is_empty() || word.starts_with('-') || word.contains("::") || word.contains(char::is_control) => {
+            Err(format!("expected a URL or a path that `git` fetches from, found `{word}`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The name of a branch, as `git check-ref-format --branch` has it, as far as people meet it.
+pub(crate) fn branch(word: &str) -> Result<(), String> {
+    let wrong = |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
+    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    let good = !word.starts_with('-')
+        && !word.ends_with('.')
+        && !word.contains(wrong)
+        && !["..", "@{"].iter().any(|text| word.contains(text))
+        && word != "@"
+        && word.split('/').all(part);
+    if good { Ok(()) } else { Err(format!("expected the name of a branch, such as `main`, found `{word}`")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,6 +258,29 @@ mod tests {
         assert_eq!(duration("24h"), Ok(Millis(86_400_000)));
         for wrong in ["0s", "3", "1.5ms", "-1s", "s", "1min", "9999999999h", "1.s", "1_0s"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn repositories_are_urls_and_paths_without_passwords() {
+        for good in
+            ["git@git.example.com:shop/deploy.git", "https://user@git.example.com/a", "../deploy.git", "file:///a"]
+        {
+            assert_eq!(repository(good), Ok(()));
+        }
+        for wrong in ["", "-oProxyCommand=x", "ext::sh -c x", "https://user:secret@git.example.com/a", "a\nb"] {
+            assert!(repository(wrong).is_err(), "{wrong}");
+        }
+        assert!(!repository("https://user:secret@git.example.com/a").unwrap_err().contains("secret"));
+    }
+
+    #[test]
+    fn branches_have_git_names() {
+        for good in ["main", "environments/prod", "a.b"] {
+            assert_eq!(branch(good), Ok(()));
+        }
+        for wrong in ["", "-f", "a b", "a..b", "a.lock", "/a", "a/", "@", "a:b", ".a", "refs/heads/*"] {
+            assert!(branch(wrong).is_err(), "{wrong}");
         }
     }
 

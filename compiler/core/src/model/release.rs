@@ -12,6 +12,8 @@ pub struct Routing {
     /// The weights as they are under a hold: everything on stable. The lock digests this form, so that neither a
     /// promote nor a rollback touches a lock (design section 4).
     pub held: Vec<(usize, u32)>,
+    /// The declared new version, where this environment may begin or goes on with its release.
+    pub next: Option<Text>,
     /// A release is declared or under way, so that people want to hear of the shares.
     pub release: bool,
     /// The recorded or declared versions and weight, for messages: "v1 95 %, v2 5 % (held)".
@@ -34,4 +36,11 @@ pub struct VersionDecl {
     pub stable: Spanned<Text>,
     /// What is being released.
     pub next: Option<Spanned<Text>>,
+}
+
+/// A DNS-1123 label made of a version, which may hold capitals, `.` and `_`: the name of its subset.
+pub fn subset_name(version: &str) -> Text {
+    let name: String =
+        version.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    name.into()
 }

@@ -1,0 +1,209 @@
+//! Makes a commit from a tip and what changes in it: straight from the tip's tree, without index, work tree or branch.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use git2::build::TreeUpdateBuilder;
+use git2::{FileMode, Oid, Repository, Signature, Time};
+
+use crate::error::{Error, Result};
+use crate::program::Git;
+
+/// From this many new files on, objects go into one pack: 30,000 loose ones took five times as long.
+const PACK_FROM: usize = 500;
+
+/// What a commit changes: text by path from the root, or nothing where the file goes.
+pub type Changes<'t> = BTreeMap<String, Option<std::borrow::Cow<'t, str>>>;
+
+/// Who makes a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// `Name <mail> SECONDS ZONE`.
+    author: String,
+    committer: String,
+    /// Nobody is configured: the tool's own name is used.
+    pub anonymous: bool,
+    /// Commits are signed (`commit.gpgsign`).
+    pub signs: bool,
+}
+
+impl Identity {
+    /// What `git` in the user's own checkout would use: environment, configuration and its includes.
+    pub fn of(git: &Git) -> Result<Self> {
+        let ask = |name| git.ask(&["var", name]);
+        let signs = git.ask(&["config", "--type=bool", "commit.gpgsign"])?.as_deref() == Some("true");
+        Ok(match (ask("GIT_AUTHOR_IDENT")?, ask("GIT_COMMITTER_IDENT")?) {
+            (Some(author), Some(committer)) => Self { author, committer, anonymous: false, signs },
+            _ => {
+                let git = git
+                    .clone()
+                    .with_variable("GIT_AUTHOR_NAME", "meshc")
+                    .with_variable("GIT_AUTHOR_EMAIL", "meshc@localhost")
+                    .with_variable("GIT_COMMITTER_NAME", "meshc")
+                    .with_variable("GIT_COMMITTER_EMAIL", "meshc@localhost");
+                let ident = |name| git.ask(&["var", name]).map(Option::unwrap_or_default);
+                Self {
+                    author: ident("GIT_AUTHOR_IDENT")?,
+                    committer: ident("GIT_COMMITTER_IDENT")?,
+                    anonymous: true,
+                    signs,
+                }
+            }
+        })
+    }
+
+    /// `Name <mail>` of the author.
+    pub fn author(&self) -> &str {
+        self.author.rfind('>').and_then(|end| self.author.get(..=end)).unwrap_or(&self.author)
+    }
+}
+
+/// Makes a commit on top of `tip`. Objects are written; no reference moves.
+pub fn create(
+    repository: &Repository,
+    git: &Git,
+    tip: Option<Oid>,
+    changes: &Changes<'_>,
+    message: &str,
+    identity: &Identity,
+) -> Result<Oid> {
+    let written = changes.values().filter(|text| text.is_some()).count();
+    if written < PACK_FROM {
+        return commit(repository, git, tip, changes, message, identity);
+    }
+    // Objects gather in memory, and are written as one pack with its index.
+    let odb = repository.odb()?;
+    let mempack = odb.add_new_mempack_backend(1_000)?;
+    let made = tree(repository, tip, changes)?;
+    let mut pack = git2::Buf::new();
+    mempack.dump(repository, &mut pack)?;
+    mempack.reset()?;
+    let mut writer = odb.packwriter()?;
+    std::io::Write::write_all(&mut writer, &pack)
+        .map_err(|error| Error::Local(format!("cannot write `{}`: {error}", repository.path().display())))?;
+    writer.commit()?;
+    // A repository that is opened anew does not have the backend in memory any more.
+    let repository = Repository::open_bare(repository.path())?;
+    commit_tree(&repository, git, tip, made, message, identity)
+}
+
+fn commit(
+    repository: &Repository,
+    git: &Git,
+    tip: Option<Oid>,
+    changes: &Changes<'_>,
+    message: &str,
+    identity: &Identity,
+) -> Result<Oid> {
+    let made = tree(repository, tip, changes)?;
+    commit_tree(repository, git, tip, made, message, identity)
+}
+
+/// The tip's tree with the changes. Modes and entries of others stay as they are.
+fn tree(repository: &Repository, tip: Option<Oid>, changes: &Changes<'_>) -> Result<Oid> {
+    let base = match tip {
+        Some(tip) => repository.find_commit(tip)?.tree()?,
+        None => repository.find_tree(repository.treebuilder(None)?.write()?)?,
+    };
+    let mut update = TreeUpdateBuilder::new();
+    for (path, text) in changes {
+        match text {
+            Some(text) => {
+                // Exactly these bytes: `blob` runs no filter of `.gitattributes`.
+                let id = repository.blob(text.as_bytes())?;
+                let mode = if path == "rollback.sh" { FileMode::BlobExecutable } else { FileMode::Blob };
+                update.upsert(path.as_str(), id, mode);
+            }
+            None if base.get_path(Path::new(path)).is_ok() => {
+                update.remove(path.as_str());
+            }
+            None => {}
+        }
+    }
+    Ok(update.create_updated(repository, &base)?)
+}
+
+fn commit_tree(
+    repository: &Repository,
+    git: &Git,
+    tip: Option<Oid>,
+    tree: Oid,
+    message: &str,
+    identity: &Identity,
+) -> Result<Oid> {
+    if identity.signs {
+        return signed(repository, git, tip, tree, message, identity);
+    }
+    let author = signature(&identity.author)?;
+    let committer = signature(&identity.committer)?;
+    let parents: Vec<git2::Commit<'_>> = tip.map(|tip| repository.find_commit(tip)).transpose()?.into_iter().collect();
+    let parents: Vec<&git2::Commit<'_>> = parents.iter().collect();
+    Ok(repository.commit(None, &author, &committer, message, &repository.find_tree(tree)?, &parents)?)
+}
+
+/// `git` itself signs: it knows gpg, ssh, x509 and their programs and settings.
+fn signed(
+    repository: &Repository,
+    git: &Git,
+    tip: Option<Oid>,
+    tree: Oid,
+    message: &str,
+    identity: &Identity,
+) -> Result<Oid> {
+    let (tree, tip) = (tree.to_string(), tip.map(|tip| tip.to_string()));
+    let mut arguments = vec!["commit-tree", "-S", tree.as_str()];
+    if let Some(tip) = &tip {
+        arguments.extend(["-p", tip.as_str()]);
+    }
+    let mut git = git.clone().in_folder(repository.path());
+    for (who, names) in [
+        (&identity.author, ["GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE"]),
+        (&identity.committer, ["GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"]),
+    ] {
+        let (name, mail, time) = parts(who)?;
+        for (variable, value) in names.into_iter().zip([name, mail, time]) {
+            git = git.with_variable(variable, value);
+        }
+    }
+    let finished = git.run(&arguments, message.as_bytes())?;
+    let id = finished.text();
+    match Oid::from_str(id.trim()) {
+        Ok(id) if finished.succeeded() => Ok(id),
+        _ => Err(Error::Refused(format!(
+            "the commit could not be signed, and `commit.gpgsign` asks for it: {}",
+            finished.stderr
+        ))),
+    }
+}
+
+/// Name, mail and `SECONDS ZONE` of what `git var` prints.
+fn parts(ident: &str) -> Result<(&str, &str, &str)> {
+    let wrong = || Error::Local(format!("`git var` printed no identity: `{ident}`"));
+    let (name, rest) = ident.rsplit_once(" <").ok_or_else(wrong)?;
+    let (mail, time) = rest.split_once("> ").ok_or_else(wrong)?;
+    Ok((name, mail, time))
+}
+
+fn signature(ident: &str) -> Result<Signature<'static>> {
+    let (name, mail, time) = parts(ident)?;
+    let wrong = || Error::Local(format!("`git var` printed no time: `{ident}`"));
+    let (seconds, zone) = time.split_once(' ').ok_or_else(wrong)?;
+    let zone: i32 = zone.parse().map_err(|_| wrong())?;
+    let minutes = zone / 100 * 60 + zone % 100;
+    let time = Time::new(seconds.parse().map_err(|_| wrong())?, minutes);
+    Ok(Signature::new(name, mail, &time)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_are_read_with_their_zone() {
+        let signature = signature("Ann Example <ann@example.com> 1700000000 -0330").unwrap();
+        assert_eq!(signature.name().ok(), Some("Ann Example"));
+        assert_eq!(signature.email().ok(), Some("ann@example.com"));
+        assert_eq!((signature.when().seconds(), signature.when().offset_minutes()), (1_700_000_000, -210));
+        assert!(super::signature("nobody").is_err());
+    }
+}

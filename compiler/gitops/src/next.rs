@@ -1,0 +1,286 @@
+//! The next commit of an environment: what its tip holds, what its sources declare, and the safe state in between.
+//! Both `plan` and `publish` compute it; only `publish` makes the commit.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use git2::Oid;
+use meshc_core::bundle::Bundle;
+use meshc_core::published::Tree;
+use meshc_core::source::Text;
+use meshc_core::transition::{self, Step};
+
+use crate::commit::Changes;
+use crate::error::{Error, Result};
+use crate::folder::{Commit, Folder, id_of};
+use crate::record::{self, Record};
+use crate::remote::Remote;
+use crate::verify;
+
+/// What the sources declare, rendered against the state that a tip records.
+#[derive(Debug, Default)]
+pub struct Rendering {
+    /// The files of the environment.
+    pub bundle: Bundle,
+    /// Records that a release begins with, by path.
+    pub states: BTreeMap<String, String>,
+    /// Services that state a version, by logical namespace and name, with their shares: "v1 95 %, v2 5 %".
+    pub releases: BTreeMap<(Text, Text), String>,
+    /// What `source.json` is to say, where the sources were read from the tip; else it is the subject's.
+    pub record: Option<Record>,
+}
+
+/// What is published, and from where.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The folder in the deploy repository.
+    pub folder: String,
+    /// What `source.json` is to say. `unfinished` is set here.
+    pub record: Record,
+    /// `hydrator.metadata`, by which GitOps Promoter and Argo CD show the source commit (argo-cd 3.6,
+    /// docs/user-guide/source-hydrator.md).
+    pub metadata: Option<String>,
+    /// How long a commit may take to be live.
+    pub settle: Duration,
+    /// Overwrite files that were edited by hand.
+    pub overwrite: bool,
+    /// End releases that run or are held, where their service goes.
+    pub end_releases: bool,
+}
+
+/// The next commit.
+pub struct Next<'r> {
+    /// What the tip holds.
+    pub folder: Folder,
+    /// Texts of what the tip holds.
+    pub before: Tree<'r>,
+    /// The safe state.
+    pub step: Step,
+    /// What changes, from the root of the repository; empty: there is nothing to commit.
+    pub changes: Changes<'static>,
+    /// Commits that may be live beside the tip.
+    pub unsettled: usize,
+}
+
+/// The commits that the cluster may have, oldest first, the tip last: a commit may be live until one that came after
+/// it has been published for `settle`. Nothing (`None`) is the state before the first commit.
+pub fn possibly_live(
+    remote: &mut Remote,
+    tip: Option<Oid>,
+    folder: &str,
+    settle: Duration,
+    now: i64,
+) -> Result<Vec<Option<Oid>>> {
+    let settle = i64::try_from(settle.as_secs()).unwrap_or(i64::MAX);
+    loop {
+        let repository = remote.store().repository();
+        let mut live = vec![tip];
+        let mut seen = BTreeSet::new();
+        let mut at = tip;
+        let mut cut = false;
+        while let Some(id) = at {
+            let commit = repository.find_commit(id)?;
+            let tree = commit.tree()?.get_name(folder).map(|entry| entry.id());
+            let new = seen.insert(tree);
+            if new && Some(id) != tip {
+                live.push(Some(id));
+            }
+            if settle == 0 || commit.time().seconds().saturating_add(settle) <= now {
+                break;
+            }
+            at = commit.parent_id(0).ok();
+            if at.is_none() {
+                cut = repository.is_shallow();
+                if !cut && seen.insert(None) {
+                    live.push(None);
+                }
+            }
+        }
+        // The history was fetched only as far as this.
+        if cut && remote.deepen()? {
+            continue;
+        }
+        live.reverse();
+        return Ok(live);
+    }
+}
+
+/// Computes the next commit on top of `tip`. `live` are the commits of [`possibly_live`].
+pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, rendering: &Rendering) -> Result<Next<'r>> {
+    let folder = tip.folder(&subject.folder)?;
+    let before = tip.published(&folder);
+    let mut trees = Vec::new();
+    for commit in live {
+        trees.push(if commit.id() == tip.id() {
+            tip.published(&folder)
+        } else {
+            commit.published(&commit.folder(&subject.folder)?)
+        });
+    }
+    if trees.is_empty() {
+        trees.push(tip.published(&folder));
+    }
+    let desired = Tree::in_memory(&rendering.bundle.files, id_of);
+    let step = transition::next(&trees, &rendering.bundle, &desired).map_err(Error::Refused)?;
+    let mut changes = files(&folder, subject, &rendering.bundle, &desired, &step)?;
+    if !subject.overwrite {
+        refuse_drift(tip, subject, &folder, &changes)?;
+    }
+    releases(tip, subject, rendering, &step, &mut changes)?;
+    if !changes.is_empty() {
+        let record =
+            Record { unfinished: !step.is_last(), ..rendering.record.as_ref().unwrap_or(&subject.record).clone() };
+        set(tip, &mut changes, record::path(&subject.folder), record.to_text())?;
+        if let Some(metadata) = &subject.metadata {
+            set(tip, &mut changes, format!("{}/hydrator.metadata", subject.folder), metadata.clone())?;
+        }
+        set(tip, &mut changes, format!("{}/.gitattributes", subject.folder), ATTRIBUTES.to_owned())?;
+    }
+    Ok(Next { folder, before, step, changes, unsettled: live.len().saturating_sub(1) })
+}
+
+/// Digests in locks are of exactly these bytes: no checkout may translate line ends. The files are not marked as
+/// generated: GitHub would hide their differences from reviewers.
+const ATTRIBUTES: &str = "# Written by meshc: locks hold digests of exact bytes.\n* -text\n";
+
+fn set(tip: &Commit<'_>, changes: &mut Changes<'static>, path: String, text: String) -> Result<()> {
+    if tip.text(&path).ok().flatten().as_deref() != Some(text.as_str()) {
+        changes.insert(path, Some(Cow::Owned(text)));
+    }
+    Ok(())
+}
+
+/// Files of the environment that differ.
+fn files(
+    folder: &Folder,
+    subject: &Subject,
+    bundle: &Bundle,
+    desired: &Tree<'_>,
+    step: &Step,
+) -> Result<Changes<'static>> {
+    let mut changes = Changes::new();
+    let mut foreign = Vec::new();
+    let wanted = step.files(bundle);
+    for (path, text) in &wanted {
+        let id = if step.instead.contains_key(*path) { Some(id_of(text)) } else { desired.id(path).copied() };
+        if folder.ids.get(*path).copied() == id {
+            continue;
+        }
+        match folder.foreign.get(*path) {
+            Some(there) if Some(*there) == id || subject.overwrite => {}
+            Some(_) => foreign.push((*path).to_owned()),
+            None => {}
+        }
+        if folder.foreign.get(*path).copied() != id {
+            changes.insert((*path).to_owned(), Some(Cow::Owned((*text).to_owned())));
+        }
+    }
+    if !foreign.is_empty() {
+        return Err(Error::Refused(format!(
+            "nothing was published: files that meshc did not write stand in the way: `{}`; move them",
+            foreign.join("`, `")
+        )));
+    }
+    for path in folder.ids.keys().filter(|path| !wanted.contains_key(path.as_str())) {
+        changes.insert(path.clone(), None);
+    }
+    Ok(changes)
+}
+
+/// A file that is about to change must be what its lock says: otherwise somebody's edit would be lost.
+fn refuse_drift(tip: &Commit<'_>, subject: &Subject, folder: &Folder, changes: &Changes<'_>) -> Result<()> {
+    let paths = changes.keys().filter(|path| folder.ids.contains_key(*path)).map(String::as_str);
+    let mut drift = verify::drift(tip, &subject.folder, folder, paths)?;
+    for path in changes.keys().filter(|path| folder.digests.contains_key(*path) && !folder.ids.contains_key(*path)) {
+        drift.push(verify::Drift { path: path.clone(), why: "was deleted".to_owned() });
+    }
+    if drift.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = drift.iter().map(|drift| format!("  `{}` {}", drift.path, drift.why)).collect();
+    Err(Error::Refused(format!(
+        "nothing was published: files of the deploy repository were changed by somebody else:\n{}\nput what they say \
+         into the `.mesh` files, or overwrite them with `--overwrite`",
+        list.join("\n")
+    )))
+}
+
+/// States, and the prepared rollbacks: each weight-bearing file as it is under a hold.
+fn releases(
+    tip: &Commit<'_>,
+    subject: &Subject,
+    rendering: &Rendering,
+    step: &Step,
+    changes: &mut Changes<'static>,
+) -> Result<()> {
+    let name = &subject.folder;
+    for (path, text) in &rendering.states {
+        set(tip, changes, path.clone(), text.clone())?;
+    }
+    let prepared = tip.files_below(&format!("rollback/{name}"))?;
+    let mut kept = BTreeSet::new();
+    for (path, held) in &rendering.bundle.held {
+        let Some((namespace, service)) = owner(name, path) else { continue };
+        let folder = format!("rollback/{name}/{namespace}.{service}");
+        let file = format!("{folder}/files/{path}");
+        match step.instead.get(path) {
+            // The route of the tip stays for now, and with it its prepared form.
+            Some(Some(_)) => drop(kept.insert(file)),
+            Some(None) => continue,
+            None => {
+                if prepared.get(&file).copied() != Some(id_of(held)) {
+                    changes.insert(file.clone(), Some(Cow::Owned(held.clone())));
+                }
+                kept.insert(file);
+            }
+        }
+        let shares = rendering.releases.get(&(namespace.into(), service.into()));
+        set(tip, changes, format!("{folder}/summary"), format!("{}\n", shares.map_or("", String::as_str)))?;
+        kept.insert(format!("{folder}/summary"));
+    }
+    for file in prepared.keys().filter(|file| !kept.contains(*file)) {
+        // While a route of the tip stays, so does its rollback.
+        let live =
+            file.split_once("/files/").is_some_and(|(_, path)| step.instead.get(path).is_some_and(Option::is_some));
+        if !live {
+            changes.insert(file.clone(), None);
+        }
+    }
+    for path in tip.files_below(&format!("state/{name}"))?.keys() {
+        let Some((namespace, file)) =
+            path.strip_prefix(&format!("state/{name}/")).and_then(|rest| rest.split_once('/'))
+        else {
+            continue;
+        };
+        let service = file.strip_suffix(".json").or_else(|| file.strip_suffix(".hold")).unwrap_or(file);
+        if rendering.releases.contains_key(&(namespace.into(), service.into())) {
+            continue;
+        }
+        let running = file.ends_with(".hold") || tip.text(path)?.is_some_and(|text| weight(&text) != Some(0));
+        if running && !subject.end_releases {
+            return Err(Error::Refused(format!(
+                "nothing was published: `{namespace}/{service}` has a release under way or a hold (`{path}`), and the \
+                 sources no longer have it with a version; bring it back, or end the release with `--end-releases`"
+            )));
+        }
+        if step.is_last() {
+            changes.insert(path.clone(), None);
+        }
+    }
+    Ok(())
+}
+
+/// The percentage that a recorded canary has.
+fn weight(text: &str) -> Option<u64> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    Some(value.get("weight").and_then(serde_json::Value::as_u64).unwrap_or(0))
+}
+
+/// The namespace and service whose folder a file is in.
+fn owner<'p>(folder: &str, path: &'p str) -> Option<(&'p str, &'p str)> {
+    let rest = path.strip_prefix(folder)?.strip_prefix('/')?;
+    let (namespace, rest) = rest.split_once('/')?;
+    let (service, _) = rest.split_once('/')?;
+    Some((namespace, service))
+}

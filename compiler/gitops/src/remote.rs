@@ -1,0 +1,284 @@
+//! Where the deploy repository is, and the two things that are done with it: learn what a branch points to, and move
+//! it forward by one commit.
+
+use std::path::Path;
+use std::time::Duration;
+
+use git2::Oid;
+
+use crate::error::{Error, Result};
+use crate::program::{Finished, Git};
+use crate::store::Store;
+
+/// The reference of our copy that follows the branch.
+const TIP: &str = "refs/meshc/tip";
+
+/// A deploy repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// The one in the project's own folder, which needs no server.
+    Embedded,
+    /// A URL, or an absolute path, as `git` takes it.
+    Url(String),
+}
+
+impl Location {
+    /// What a file or an option says: a URL as it is, a path relative to `folder`.
+    pub fn parse(text: &str, folder: &Path) -> Self {
+        let scp = text.split_once(':').is_some_and(|(host, _)| !host.contains('/') && host.len() > 1);
+        if text.contains("://") || scp || Path::new(text).is_absolute() {
+            return Location::Url(text.to_owned());
+        }
+        let joined = folder.join(text);
+        let path = joined.canonicalize().or_else(|_| std::path::absolute(&joined)).unwrap_or(joined);
+        Location::Url(path.to_string_lossy().into_owned())
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::Embedded => f.write_str("the embedded repository"),
+            Location::Url(url) => write!(f, "`{url}`"),
+        }
+    }
+}
+
+/// How a push ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pushed {
+    /// The branch points to the commit.
+    Done,
+    /// The branch moved meanwhile: compute again from its new tip.
+    Lost,
+}
+
+/// A branch of a deploy repository, with our store of its objects.
+pub struct Remote {
+    location: Location,
+    branch: String,
+    store: Store,
+    /// Settings of the user's checkout, such as credentials of a CI job.
+    settings: Vec<(String, String)>,
+    deadline: Duration,
+    /// How many commits back the store's history reaches; nothing: all of it.
+    depth: Option<u32>,
+}
+
+impl Remote {
+    /// Opens the store of a repository, for the project in `project`. `deadline` bounds each exchange with a server.
+    pub fn open(
+        location: Location,
+        branch: &str,
+        project: &Path,
+        settings: &[(String, String)],
+        deadline: Duration,
+    ) -> Result<Self> {
+        let patience = deadline.max(Duration::from_secs(60));
+        let store = match &location {
+            Location::Embedded => Store::embedded(project, patience)?,
+            Location::Url(url) => Store::copy_of(project, url, patience)?,
+        };
+        let settings = settings.to_vec();
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1) })
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The branch.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// The store, which has the tip's objects after [`Remote::tip`].
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// `git` in the store.
+    pub fn git(&self) -> Git {
+        Git::new(self.store.path(), self.deadline).with_settings(&self.settings)
+    }
+
+    /// What the branch points to now, fetched; nothing where the branch or the repository's first commit is not there.
+    pub fn tip(&mut self) -> Result<Option<Oid>> {
+        let Location::Url(url) = self.location.clone() else { return self.store.branch(&self.branch) };
+        let Some(tip) = self.advertised(&url)? else { return Ok(None) };
+        if self.store.reference(TIP)? == Some(tip) && self.store.repository().find_commit(tip).is_ok() {
+            return Ok(Some(tip));
+        }
+        self.fetch(&url)
+    }
+
+    /// Fetches more of the history, as far as one doubling of the depth goes; false where all of it is there.
+    pub fn deepen(&mut self) -> Result<bool> {
+        let Location::Url(url) = self.location.clone() else { return Ok(false) };
+        if !self.store.repository().is_shallow() {
+            return Ok(false);
+        }
+        self.depth = self.depth.map(|depth| depth.saturating_mul(8));
+        self.fetch(&url)?;
+        Ok(true)
+    }
+
+    /// Moves the branch from `expected` to `new`, which is its child (or its first commit).
+    pub fn push(&self, expected: Option<Oid>, new: Oid) -> Result<Pushed> {
+        let Location::Url(url) = &self.location else {
+            return self
+                .store
+                .move_branch(&self.branch, expected, new)
+                .map(|moved| if moved { Pushed::Done } else { Pushed::Lost });
+        };
+        // No word of the server decides (they differ between servers and versions): the branch itself does.
+        for attempt in 0_u32.. {
+            let refspec = format!("{new}:refs/heads/{}", self.branch);
+            let finished = match self.git().run(&["push", "--porcelain", "--", url, &refspec], b"") {
+                Ok(finished) if finished.succeeded() => return Ok(Pushed::Done),
+                Ok(finished) => Ok(finished),
+                // It may have arrived all the same.
+                Err(error @ Error::Unreachable(_)) => Err(error),
+                Err(error) => return Err(error),
+            };
+            let now = match self.advertised(url) {
+                Ok(now) => now,
+                Err(error) => return Err(finished.err().unwrap_or(error)),
+            };
+            if now == Some(new) {
+                return Ok(Pushed::Done);
+            }
+            if now != expected {
+                return Ok(Pushed::Lost);
+            }
+            let finished = finished?;
+            let answered = finished.stdout.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"!"));
+            // A refusal on an unmoved branch is one; a second try tells it from somebody else's lock that was held.
+            match (answered, attempt) {
+                (_, 0) => std::thread::sleep(Duration::from_millis(fastrand::u64(20..120))),
+                (true, _) => {
+                    let what = format!("the push to `{}` of {}", self.branch, self.location);
+                    return Err(Error::Rejected { what, words: words(&finished) });
+                }
+                (false, _) => return Err(unreachable(url, &finished)),
+            }
+        }
+        Ok(Pushed::Lost)
+    }
+
+    /// Pushes a commit to a branch of its own, which nobody else writes to.
+    pub fn push_aside(&self, branch: &str, commit: Oid) -> Result<()> {
+        let Location::Url(url) = &self.location else {
+            self.store.move_branch(branch, self.store.branch(branch)?, commit)?;
+            return Ok(());
+        };
+        let refspec = format!("+{commit}:refs/heads/{branch}");
+        let finished = self.git().run(&["push", "--porcelain", "--", url, &refspec], b"")?;
+        if finished.succeeded() {
+            return Ok(());
+        }
+        let answered = finished.stdout.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"!"));
+        Err(if answered {
+            Error::Rejected { what: format!("the push to `{branch}` of {}", self.location), words: words(&finished) }
+        } else {
+            unreachable(url, &finished)
+        })
+    }
+
+    /// What the server says that the branch points to.
+    fn advertised(&self, url: &str) -> Result<Option<Oid>> {
+        let name = format!("refs/heads/{}", self.branch);
+        let finished = self.git().run(&["ls-remote", "--refs", "--", url, &name], b"")?;
+        if !finished.succeeded() {
+            return Err(unreachable(url, &finished));
+        }
+        for line in finished.text().lines() {
+            if let Some((id, reference)) = line.split_once('\t')
+                && reference == name
+            {
+                return Oid::from_str(id).map(Some).map_err(|_| {
+                    Error::Refused(format!(
+                        "`{url}` is a repository with object ids of another length than SHA-1's (it says `{id}`); \
+                         libgit2 1.9 cannot write there"
+                    ))
+                });
+            }
+        }
+        Ok(None)
+    }
+
+    fn fetch(&mut self, url: &str) -> Result<Option<Oid>> {
+        let refspec = format!("+refs/heads/{}:{TIP}", self.branch);
+        let depth = self.depth.map(|depth| format!("--depth={depth}"));
+        let mut arguments = vec!["-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags"];
+        arguments.extend(["--no-write-fetch-head", "--refmap=", "--no-recurse-submodules"]);
+        arguments.extend(depth.as_deref());
+        arguments.extend(["--", url, &refspec]);
+        let finished = self.git().run(&arguments, b"")?;
+        if !finished.succeeded() {
+            return Err(unreachable(url, &finished));
+        }
+        self.store.reopen()?;
+        self.store.reference(TIP)
+    }
+}
+
+fn unreachable(url: &str, finished: &Finished) -> Error {
+    let said = finished.stderr.trim();
+    let said = if said.is_empty() { "it did not say why" } else { said };
+    Error::Unreachable(format!("`git` could not use `{}`: {said}", without_password(url)))
+}
+
+/// A URL as it may be printed.
+pub fn without_password(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            match authority.rsplit_once('@') {
+                Some((user, host)) => {
+                    format!("{scheme}://{}@{host}{path}", user.split(':').next().unwrap_or_default())
+                }
+                None => url.to_owned(),
+            }
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// What the server said: the lines that git marks as its own, or else all that git said.
+fn words(finished: &Finished) -> String {
+    let remote: Vec<&str> = finished
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("remote:"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let text = String::from_utf8_lossy(&finished.stdout);
+    let reasons = text.lines().filter_map(|line| line.strip_prefix('!')?.rsplit('\t').next());
+    let mut lines: Vec<&str> = remote;
+    lines.extend(reasons);
+    if lines.is_empty() { finished.stderr.clone() } else { lines.join("\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_from_urls() {
+        let here = Path::new("/project");
+        for url in ["git@git.example.com:a/b.git", "https://git.example.com/a", "ssh://h/a", "/srv/a.git", "host:a"] {
+            assert_eq!(Location::parse(url, here), Location::Url(url.to_owned()));
+        }
+        assert_eq!(Location::parse("../deploy.git", here), Location::Url("/project/../deploy.git".to_owned()));
+    }
+
+    #[test]
+    fn passwords_are_not_printed() {
+        assert_eq!(without_password("https://me:secret@h/a"), "https://me@h/a");
+        assert_eq!(without_password("https://h/a@b:c"), "https://h/a@b:c");
+        assert_eq!(without_password("git@h:a"), "git@h:a");
+    }
+}

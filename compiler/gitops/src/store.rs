@@ -1,0 +1,204 @@
+//! Bare repositories of our own on this disk: the embedded deploy repository, and copies of remote ones. Everything
+//! that libgit2 does happens here, so that no unusual repository of the user (sha256, reftable, partial, owned by
+//! somebody else) is ever opened by it, and no checkout of theirs is touched.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use git2::{Oid, Repository, RepositoryInitOptions};
+use meshc_core::bundle::digest::digest;
+
+use crate::error::{Error, Result};
+use crate::folder::Commit;
+use crate::program::Git;
+
+/// The folder of the project that holds our repositories. It ignores itself.
+pub const FOLDER: &str = ".meshc";
+
+/// A bare repository, locked against other processes that use it.
+pub struct Store {
+    path: PathBuf,
+    repository: Repository,
+    _lock: File,
+}
+
+impl Store {
+    /// The embedded deploy repository of the project in `project`, which is made where there is none.
+    pub fn embedded(project: &Path, patience: Duration) -> Result<Self> {
+        Self::open(project, "deploy.git", patience)
+    }
+
+    /// The copy of a remote repository, which is made where there is none.
+    pub fn copy_of(project: &Path, url: &str, patience: Duration) -> Result<Self> {
+        let digest = digest(url.as_bytes());
+        let short: String = digest.chars().skip("sha256:".len()).take(16).collect();
+        Self::open(project, &format!("copy-{short}.git"), patience)
+    }
+
+    fn open(project: &Path, name: &str, patience: Duration) -> Result<Self> {
+        let folder = project.join(FOLDER);
+        let failed =
+            |what: &Path, error: &std::io::Error| Error::Local(format!("cannot write `{}`: {error}", what.display()));
+        std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
+        let ignore = folder.join(".gitignore");
+        if !ignore.exists() {
+            std::fs::write(&ignore, "*\n").map_err(|error| failed(&ignore, &error))?;
+        }
+        let lock_path = folder.join(format!("{name}.lock"));
+        let lock = File::create(&lock_path).map_err(|error| failed(&lock_path, &error))?;
+        wait_for(&lock, &lock_path, patience)?;
+        let path = folder.join(name);
+        let repository = open_or_make(&path)?;
+        let store = Self { path, repository, _lock: lock };
+        store.remove_stale_locks();
+        Ok(store)
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Opens the repository anew: libgit2 keeps what it once read of shallow boundaries and packs.
+    pub fn reopen(&mut self) -> Result<()> {
+        self.repository = Repository::open_bare(&self.path)?;
+        Ok(())
+    }
+
+    /// What a branch of this repository points to.
+    pub fn branch(&self, branch: &str) -> Result<Option<Oid>> {
+        self.reference(&format!("refs/heads/{branch}"))
+    }
+
+    /// What a reference points to.
+    pub fn reference(&self, name: &str) -> Result<Option<Oid>> {
+        match self.repository.refname_to_id(name) {
+            Ok(id) => Ok(Some(id)),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Moves a branch from `expected` to `new`; false where somebody moved it before.
+    pub fn move_branch(&self, branch: &str, expected: Option<Oid>, new: Oid) -> Result<bool> {
+        let name = format!("refs/heads/{branch}");
+        let started = Instant::now();
+        loop {
+            let moved = match expected {
+                Some(expected) => self.repository.reference_matching(&name, new, true, expected, "meshc"),
+                None => self.repository.reference(&name, new, false, "meshc"),
+            };
+            return match moved {
+                Ok(_) => Ok(true),
+                Err(error) => match error.code() {
+                    git2::ErrorCode::Modified | git2::ErrorCode::Exists | git2::ErrorCode::NotFound => Ok(false),
+                    // A `git push` into this repository holds the reference for some milliseconds.
+                    git2::ErrorCode::Locked if started.elapsed() < Duration::from_secs(5) => {
+                        std::thread::sleep(Duration::from_millis(10));
+                        continue;
+                    }
+                    _ => Err(error.into()),
+                },
+            };
+        }
+    }
+
+    /// Removes locks of references that a killed process left. Whoever pushes here with `git` holds one for
+    /// milliseconds; one that is ten seconds old has no owner.
+    fn remove_stale_locks(&self) {
+        let old = |path: &Path| {
+            let modified = std::fs::metadata(path).and_then(|data| data.modified());
+            modified.ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age > Duration::from_secs(10))
+        };
+        let mut folders = vec![self.path.join("refs")];
+        let mut locks =
+            vec![self.path.join("packed-refs.lock"), self.path.join("shallow.lock"), self.path.join("HEAD.lock")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let path = entry.path();
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(path),
+                    Ok(_) if path.extension().is_some_and(|extension| extension == "lock") => locks.push(path),
+                    _ => {}
+                }
+            }
+        }
+        for lock in locks.iter().filter(|path| old(path)) {
+            let _ = std::fs::remove_file(lock);
+        }
+    }
+}
+
+fn open_or_make(path: &Path) -> Result<Repository> {
+    if let Ok(repository) = Repository::open_bare(path) {
+        return Ok(repository);
+    }
+    let mut options = RepositoryInitOptions::new();
+    // A template of the user's could bring hooks, which are meant for their own repositories.
+    options.bare(true).external_template(false).initial_head("main");
+    Repository::init_opts(path, &options)
+        .map_err(|error| Error::Local(format!("cannot make the repository `{}`: {}", path.display(), error.message())))
+}
+
+/// Two runs in one project take turns. The operating system releases the lock of a process that is killed.
+fn wait_for(lock: &File, path: &Path, patience: Duration) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Refused(format!(
+                    "another meshc has been working in this project for {} s (it holds `{}`); wait for it or end it",
+                    patience.as_secs(),
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(Error::Local(format!("cannot lock `{}`: {error}", path.display())));
+            }
+        }
+    }
+}
+
+/// A commit of somebody else's repository, read through a repository of our own that borrows its objects: nothing is
+/// written there, and it may be of a kind that libgit2 does not open.
+pub struct Borrowed {
+    repository: Repository,
+    commit: Oid,
+}
+
+impl Borrowed {
+    /// Reads `revision` of the repository that `folder` lies in. `scratch` is an empty folder.
+    pub fn open(folder: &Path, revision: &str, scratch: &Path, deadline: Duration) -> Result<Self> {
+        let git = Git::new(folder, deadline);
+        let objects = git
+            .ask(&["rev-parse", "--path-format=absolute", "--git-path", "objects"])?
+            .ok_or_else(|| Error::Refused(format!("`{}` is not in a git repository", folder.display())))?;
+        let name = format!("{revision}^{{commit}}");
+        let commit = git.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?.ok_or_else(|| {
+            Error::Refused(format!("`{revision}` is no commit of the repository in `{}`", folder.display()))
+        })?;
+        let commit = Oid::from_str(&commit).map_err(|_| {
+            Error::Refused(format!("`{}` has object ids that libgit2 1.9 cannot read", folder.display()))
+        })?;
+        open_or_make(scratch)?;
+        let alternates = scratch.join("objects").join("info").join("alternates");
+        std::fs::write(&alternates, format!("{objects}\n"))
+            .map_err(|error| Error::Local(format!("cannot write `{}`: {error}", alternates.display())))?;
+        Ok(Self { repository: Repository::open_bare(scratch)?, commit })
+    }
+
+    /// The commit.
+    pub fn commit(&self) -> Result<Commit<'_>> {
+        Commit::new(&self.repository, Some(self.commit))
+    }
+}
