@@ -121,9 +121,8 @@ fn the_embedded_repository_is_made_and_can_be_cloned() {
     let args = ["publish", "--until-done", "--settle", "0s"];
     let run = process::run(&mut meshc(&git, project.path(), &args), LIMIT).ended(0);
     let command = run.stdout.lines().find_map(|line| line.split_once("git clone ")).expect("it says how").1;
-    let clone = tempfile::tempdir().unwrap();
-    git.ok(clone.path(), &["clone", "--quiet", command, "."]);
-    assert!(clone.path().join("shop/shop/web/virtual-service.yaml").exists());
+    git.ok(project.path(), &["clone", "--quiet", command, "clone"]);
+    assert!(project.path().join("clone/shop/shop/web/virtual-service.yaml").exists());
     let embedded = Remote::at(&project.path().join(".meshc/deploy.git"));
     embedded.fsck();
     let tip = embedded.tip("main");

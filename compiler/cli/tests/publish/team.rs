@@ -87,7 +87,8 @@ pub(crate) fn render(git: &Git, project: &Path) -> BTreeMap<String, Vec<u8>> {
 /// What is published in a folder of a deploy repository, without what says where it is from.
 pub(crate) fn published(deploy: &Remote, folder: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = deploy.files("main");
-    files.retain(|path, _| path.starts_with(&format!("{folder}/")) && !path.ends_with("/hydrator.metadata"));
+    let about = ["hydrator.metadata", ".gitattributes"].map(|name| format!("{folder}/{name}"));
+    files.retain(|path, _| path.starts_with(&format!("{folder}/")) && !about.contains(path));
     files
 }
 
