@@ -52,6 +52,21 @@ impl Identity {
         })
     }
 
+    /// The same, now: a run may wait, and be run again. A time that the environment fixes stays.
+    #[must_use]
+    pub fn at_this_time(&self) -> Self {
+        let fresh = |ident: &str, variable| match (std::env::var_os(variable), parts(ident)) {
+            (None, Ok((name, mail, time))) => {
+                let zone = time.split_once(' ').map_or("+0000", |(_, zone)| zone);
+                format!("{name} <{mail}> {} {zone}", crate::publish::now())
+            }
+            _ => ident.to_owned(),
+        };
+        let author = fresh(&self.author, "GIT_AUTHOR_DATE");
+        let committer = fresh(&self.committer, "GIT_COMMITTER_DATE");
+        Self { author, committer, ..self.clone() }
+    }
+
     /// `Name <mail>` of the author.
     pub fn author(&self) -> &str {
         self.author.rfind('>').and_then(|end| self.author.get(..=end)).unwrap_or(&self.author)

@@ -64,6 +64,8 @@ pub enum Outcome {
     Unchanged {
         /// What a further commit waits for; empty: all is published.
         waiting: Vec<Waiting>,
+        /// When the tip was made, in seconds since 1970.
+        tip: Option<i64>,
     },
     /// Newer sources are published, or about to be. There is nothing to do.
     Superseded {
@@ -76,9 +78,9 @@ impl Outcome {
     /// What a further commit has to wait for.
     pub fn waiting(&self) -> &[Waiting] {
         match self {
-            Outcome::Published { waiting, .. } | Outcome::Proposed { waiting, .. } | Outcome::Unchanged { waiting } => {
-                waiting
-            }
+            Outcome::Published { waiting, .. }
+            | Outcome::Proposed { waiting, .. }
+            | Outcome::Unchanged { waiting, .. } => waiting,
             Outcome::Superseded { .. } => &[],
         }
     }
@@ -115,12 +117,13 @@ pub fn publish<E: From<Error>>(
         let next = next::next(&at, &live, subject, &rendering)?;
         let waiting = next.step.waiting.clone();
         if next.changes.is_empty() {
-            return Ok(Outcome::Unchanged { waiting });
+            let tip = tip.map(|tip| repository.find_commit(tip).map(|commit| commit.time().seconds())).transpose();
+            return Ok(Outcome::Unchanged { waiting, tip: tip.map_err(Error::from)? });
         }
         let message = describe(&next, &rendering);
         (order.progress)(&format!("writing {} files", next.changes.len()));
         let git = remote.git();
-        let new = commit::create(&repository, &git, tip, &next.changes, &message, &order.identity)?;
+        let new = commit::create(&repository, &git, tip, &next.changes, &message, &order.identity.at_this_time())?;
         let files = next.changes.len();
         if order.propose {
             let branch = format!("meshc/{}-{}", subject.folder, short(new));

@@ -145,7 +145,8 @@ mod tests {
         ];
         let changes: Changes<'_> =
             files.iter().map(|(path, text)| ((*path).to_owned(), Some((*text).into()))).collect::<BTreeMap<_, _>>();
-        let identity = Identity { signs: false, ..Identity::of(&git).unwrap() };
+        let mut identity = Identity::of(&git).unwrap();
+        identity.signs = false;
         let commit = create(&repository, &git, None, &changes, "m\n", &identity).unwrap();
         let world = CommitWorld::open(folder.path(), commit, "a/shop").unwrap();
         assert_eq!(world.mesh_files(), Ok(vec!["shop.mesh".to_owned(), "teams/x.mesh".to_owned()]));

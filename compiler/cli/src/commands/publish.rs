@@ -1,30 +1,27 @@
 //! `meshc publish`.
 
+mod message;
+mod report;
+
 use std::time::Duration;
 
 use clap::Args;
-use meshc_core::plan;
-use meshc_core::published::Tree;
-use meshc_core::source::Text;
 use meshc_gitops::commit::Identity;
 use meshc_gitops::folder::{Commit, id_of};
-use meshc_gitops::message::message;
-use meshc_gitops::next::{Next, Rendering};
+use meshc_gitops::next::Rendering;
 use meshc_gitops::program::Git;
 use meshc_gitops::publish::{Order, Outcome, publish};
 use meshc_gitops::remote::Location;
-use serde::Serialize;
+use meshc_gitops::store;
 
 use super::Session;
 use crate::args::Format;
 use crate::failure::Failure;
-use crate::output::{BOLD, GREEN, PLAIN};
 use crate::pipeline;
 use crate::progress::Progress;
 use crate::publishing::sources::Sources;
 use crate::publishing::target::{Target, TargetArgs};
 use crate::publishing::{Made, Publishing};
-use crate::report::json::{SCHEMA, to_text};
 use crate::report::plural;
 
 /// Render the environments and commit them to their deploy repositories
@@ -63,6 +60,9 @@ pub(crate) struct PublishArgs {
 
 /// How long lost races are run again.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// While a commit is waited for, somebody else may publish the next one.
+const MOST_PAUSE: Duration = Duration::from_secs(20);
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Publishes environments, one after the other.
 pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> {
@@ -80,18 +80,19 @@ pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> 
     let mut done = Vec::new();
     for target in &targets {
         let run = Run { publishing: &publishing, args, target, identity: &identity };
-        let outcomes = run.publish()?;
-        if session.format == Format::Human {
-            for outcome in &outcomes {
-                session.output.success(&run.sentence(outcome))?;
-            }
-        }
-        done.push((target, outcomes));
+        done.push((target, run.publish()?));
     }
+    let made = |outcome: &Outcome| matches!(outcome, Outcome::Published { .. });
+    let new = |(target, outcomes): &(&Target, Vec<Outcome>)| {
+        target.location == Location::Embedded && outcomes.iter().any(made)
+    };
     match session.format {
-        Format::Human => Ok(()),
-        Format::Json => session.output.result(&json(&done)),
-        Format::Sarif => Ok(()),
+        Format::Human if done.iter().any(new) => {
+            let repository = session.folder.join(store::FOLDER).join("deploy.git");
+            session.output.success(&format!("see it: git clone {}\n", repository.display()))
+        }
+        Format::Human | Format::Sarif => Ok(()),
+        Format::Json => session.output.result(&report::json(&done)),
     }
 }
 
@@ -131,23 +132,26 @@ impl Run<'_> {
     /// Publishes, with `--until-done` as often as it takes.
     fn publish(&self) -> Result<Vec<Outcome>, Failure> {
         self.refuse_before_its_turn()?;
+        let session = self.publishing.session;
         let mut outcomes: Vec<Outcome> = Vec::new();
         loop {
             let outcome = self.once()?;
-            let waits = !outcome.waiting().is_empty();
-            let again = matches!(outcome, Outcome::Unchanged { .. }) && !outcomes.is_empty();
-            if !again {
+            let goes_on = self.args.until_done && !outcome.waiting().is_empty();
+            let pause = report::left(self.target, &outcome).min(MOST_PAUSE);
+            // While it waits, nothing new is to be said.
+            if outcomes.is_empty() || !matches!(outcome, Outcome::Unchanged { .. }) {
+                if session.format == Format::Human {
+                    session.output.success(&report::sentence(self.target, &outcome, goes_on))?;
+                }
                 outcomes.push(outcome);
             }
-            if !waits || !self.args.until_done {
+            if !goes_on {
                 return Ok(outcomes);
             }
-            let output = self.publishing.session.output;
-            let progress = Progress::new(output);
-            // Waiting a little beyond: times of commits are whole seconds.
-            let pause = self.target.settle.clamp(Duration::ZERO, Duration::from_secs(10));
+            let progress = Progress::new(session.output);
             progress.say(&format!("{}: waiting until the commit is live", self.target.environment));
-            std::thread::sleep(pause.max(Duration::from_millis(50)));
+            // Times of commits are whole seconds.
+            std::thread::sleep(pause.max(LEAST_PAUSE));
         }
     }
 
@@ -195,7 +199,7 @@ impl Run<'_> {
                 *made.borrow_mut() = Some(new);
                 Ok(rendering)
             },
-            |next, rendering| self.message(next, rendering, made.borrow().as_ref()),
+            |next, rendering| message::of(publishing, target, args.uninstall, next, rendering, made.borrow().as_ref()),
         )
     }
 
@@ -218,190 +222,5 @@ impl Run<'_> {
              differs); publish `{before}` first",
             self.target.environment
         )))
-    }
-
-    /// The message of a commit: what it means, and where it is from.
-    fn message(&self, next: &Next<'_>, rendering: &Rendering, made: Option<&Made>) -> String {
-        let record = rendering.record.clone().unwrap_or_else(|| self.target.subject(self.publishing).record);
-        let environment = &self.target.environment;
-        let texts = next.step.files(&rendering.bundle);
-        let texts = texts.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
-        let after = Tree::in_memory(&texts, id_of);
-        let changes = made
-            .and_then(|made| plan::compare(&next.before, &after, &made.mesh, &rendering.bundle.causes).ok())
-            .map(|plan| plan.changes)
-            .unwrap_or_default();
-        let mut body: Vec<String> = changes
-            .iter()
-            .take(MOST_LINES)
-            .map(|change| format!("- {}: {}", change.subject, change.text.replace('`', "")))
-            .collect();
-        if let Some(more) = changes.len().checked_sub(MOST_LINES).filter(|more| *more > 0) {
-            body.push(format!("- and {more} more"));
-        }
-        if !next.step.is_last() {
-            body.push(format!("{} wait for this commit to be live.", plural(next.step.waiting.len(), "file", "files")));
-        }
-        let from = match &record.commit {
-            Some(commit) => commit.chars().take(10).collect::<String>(),
-            None => "uncommitted sources".to_owned(),
-        };
-        let what = if self.args.uninstall { "uninstall" } else { "publish" };
-        let subject = format!(
-            "{what}({environment}): {} from {from}, {}",
-            record.mesh,
-            plural(next.changes.len(), "file", "files")
-        );
-        let mut trailers = vec![("Mesh-Operation", what.to_owned()), ("Mesh-Env", environment.to_string())];
-        if let (Some(commit), Some(checkout)) = (record.commit, self.publishing.sources.clean_checkout()) {
-            trailers.push(("Mesh-Source", commit.clone()));
-            // Argo CD shows the commit that these name (argo-cd 3.6, docs/user-guide/source-hydrator.md).
-            trailers.push(("Argocd-reference-commit-sha", commit));
-            trailers.push(("Argocd-reference-commit-author", checkout.author.clone()));
-            trailers.push(("Argocd-reference-commit-subject", checkout.subject.clone()));
-            trailers.push(("Argocd-reference-commit-date", checkout.date.clone()));
-            if let Some(url) = checkout.url.as_deref().filter(|url| url.starts_with("https://") && !url.contains('@')) {
-                trailers.push(("Argocd-reference-commit-repourl", url.to_owned()));
-            }
-        }
-        trailers.push(("Mesh-Inputs", record.inputs.to_string()));
-        trailers.push(("Mesh-Compiler", record.compiler));
-        message(&subject, &body, &trailers)
-    }
-
-    /// What came of it, for people.
-    fn sentence(&self, outcome: &Outcome) -> String {
-        let environment = &self.target.environment;
-        let place = format!("`{}` of {}", self.target.branch, self.target.location);
-        let waits = |waiting: &[meshc_core::transition::Waiting]| match waiting.first() {
-            None => String::new(),
-            Some(first) => format!(
-                "  {} in a further commit, when this one is live (in {}):\n  {}: {}\n  run it again then, or let \
-                 `--until-done` wait\n",
-                if waiting.len() == 1 {
-                    "1 file follows".to_owned()
-                } else {
-                    format!("{} files follow", waiting.len())
-                },
-                seconds(self.target.settle),
-                first.path,
-                first.why
-            ),
-        };
-        match outcome {
-            Outcome::Published { commit, files, attempts, waiting } => {
-                let tries = if *attempts > 1 { format!(", at the {attempts}th attempt") } else { String::new() };
-                let clone = match &self.target.location {
-                    Location::Embedded => format!(
-                        "  see it: git clone {}\n",
-                        self.publishing.session.folder.join(meshc_gitops::store::FOLDER).join("deploy.git").display()
-                    ),
-                    Location::Url(_) => String::new(),
-                };
-                format!(
-                    "{BOLD}{environment}{PLAIN} {GREEN}published{PLAIN}: {} in {} on {place}{tries}\n{}{clone}",
-                    plural(*files, "file", "files"),
-                    short(commit),
-                    waits(waiting)
-                )
-            }
-            Outcome::Proposed { branch, commit, files, waiting } => format!(
-                "{BOLD}{environment}{PLAIN} {GREEN}proposed{PLAIN}: {} in {} on the branch `{branch}` of {}\n  open a pull \
-                 request from it to `{}`; when others publish before it is merged, close it and propose again\n{}",
-                plural(*files, "file", "files"),
-                short(commit),
-                self.target.location,
-                self.target.branch,
-                waits(waiting)
-            ),
-            Outcome::Unchanged { waiting } if waiting.is_empty() => {
-                format!("{BOLD}{environment}{PLAIN} is published: nothing to change on {place}\n")
-            }
-            Outcome::Unchanged { waiting } => {
-                format!("{BOLD}{environment}{PLAIN}: nothing to change yet on {place}\n{}", waits(waiting))
-            }
-            Outcome::Superseded { why } => format!("{BOLD}{environment}{PLAIN}: nothing to do, {why}\n"),
-        }
-    }
-}
-
-/// How many changes a message names.
-const MOST_LINES: usize = 40;
-
-fn short(commit: &str) -> String {
-    commit.chars().take(10).collect()
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{} s", duration.as_secs())
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: u32,
-    environments: Vec<EnvironmentDocument<'a>>,
-}
-
-#[derive(Serialize)]
-struct EnvironmentDocument<'a> {
-    name: &'a Text,
-    repository: String,
-    branch: &'a str,
-    folder: &'a str,
-    outcomes: Vec<OutcomeDocument<'a>>,
-}
-
-#[derive(Serialize, Default)]
-struct OutcomeDocument<'a> {
-    result: &'static str,
-    commit: Option<&'a str>,
-    proposal: Option<&'a str>,
-    files: usize,
-    attempts: u32,
-    waiting: Vec<WaitingDocument<'a>>,
-    reason: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct WaitingDocument<'a> {
-    path: &'a str,
-    why: &'a str,
-}
-
-/// What came of it, as `docs/formats.md` describes it.
-fn json(done: &[(&Target, Vec<Outcome>)]) -> String {
-    let environments = done.iter().map(|(target, outcomes)| EnvironmentDocument {
-        name: &target.environment,
-        repository: match &target.location {
-            Location::Embedded => "embedded".to_owned(),
-            Location::Url(url) => meshc_gitops::remote::without_password(url),
-        },
-        branch: &target.branch,
-        folder: &target.folder,
-        outcomes: outcomes.iter().map(outcome_document).collect(),
-    });
-    to_text(&Document { schema: SCHEMA, environments: environments.collect() })
-}
-
-fn outcome_document(outcome: &Outcome) -> OutcomeDocument<'_> {
-    let waiting = outcome.waiting().iter().map(|waiting| WaitingDocument { path: &waiting.path, why: &waiting.why });
-    let document = OutcomeDocument { waiting: waiting.collect(), ..OutcomeDocument::default() };
-    match outcome {
-        Outcome::Published { commit, files, attempts, .. } => OutcomeDocument {
-            result: "published",
-            commit: Some(commit),
-            files: *files,
-            attempts: *attempts,
-            ..document
-        },
-        Outcome::Proposed { branch, commit, files, .. } => OutcomeDocument {
-            result: "proposed",
-            commit: Some(commit),
-            proposal: Some(branch),
-            files: *files,
-            ..document
-        },
-        Outcome::Unchanged { .. } => OutcomeDocument { result: "unchanged", ..document },
-        Outcome::Superseded { why } => OutcomeDocument { result: "superseded", reason: Some(why), ..document },
     }
 }

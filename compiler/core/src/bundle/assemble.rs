@@ -201,15 +201,21 @@ impl Folder {
         let own = self.files.iter().map(|(path, _)| path.as_str());
         let mut resources: Vec<&str> = own.chain(namespaces.iter().map(Text::as_str)).collect();
         resources.sort_unstable();
-        let kustomization =
-            Kustomization { api_version: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources };
-        let mut text = HEADER.to_owned();
-        // Strings in lists can always be written.
-        let _ = append_yaml(&kustomization, &mut text);
+        let text = kustomization(resources);
         self.files.push((KUSTOMIZATION_FILE.to_owned(), digest(text.as_bytes())));
         files.push((format!("{folder}/{KUSTOMIZATION_FILE}"), text));
         files.push((format!("{folder}/{LOCK_FILE}"), Lock::new(self.files.into_iter().collect()).to_text()));
     }
+}
+
+/// The text of a kustomization that lists these, in this order.
+pub(crate) fn kustomization(resources: Vec<&str>) -> String {
+    let kustomization =
+        Kustomization { api_version: "kustomize.config.k8s.io/v1beta1", kind: "Kustomization", resources };
+    let mut text = HEADER.to_owned();
+    // Strings in lists can always be written.
+    let _ = append_yaml(&kustomization, &mut text);
+    text
 }
 
 impl FilePath {
