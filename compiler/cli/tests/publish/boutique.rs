@@ -8,7 +8,7 @@ use meshc_tests::servers::process::{self, Run};
 use meshc_tests::servers::remote::Remote;
 use tempfile::TempDir;
 
-use crate::team::{LIMIT, differences, meshc, published, render};
+use crate::team::{LIMIT, differences, meshc, published, render_with};
 
 const ENVIRONMENTS: [&str; 3] = ["dev", "prod", "staging"];
 
@@ -36,6 +36,16 @@ impl Boutique {
     fn publish(&self, more: &[&str]) -> Run {
         let args = [&["publish", "--repository", "embedded", "--until-done", "--settle", "0s"], more].concat();
         process::run(&mut meshc(&self.git, &self.project(), &args), LIMIT).ended(0)
+    }
+
+    /// Fails unless an environment's folder is what the sources render to, with the releases that are recorded.
+    #[track_caller]
+    fn assert_published(&self, environment: &str) {
+        let (deploy, state) = (self.deploy(), tempfile::tempdir().unwrap());
+        deploy.export("main", state.path());
+        let state = state.path().to_str().unwrap();
+        let rendered = render_with(&self.git, &self.project(), &["--env", environment, "--state", state]);
+        assert_eq!(differences(&published(&deploy, environment), &rendered), "");
     }
 
     fn deploy(&self) -> Remote {
@@ -72,12 +82,8 @@ fn it_is_published_in_steps_that_kustomize_builds() {
     let boutique = Boutique::new();
     boutique.publish(&[]);
     let deploy = boutique.deploy();
-    let rendered = render(&boutique.git, &boutique.project());
     for environment in ENVIRONMENTS {
-        let prefix = format!("{environment}/");
-        let mut expected = rendered.clone();
-        expected.retain(|path, _| path.starts_with(&prefix));
-        assert_eq!(differences(&published(&deploy, environment), &expected), "");
+        boutique.assert_published(environment);
     }
     assert!(deploy.is_linear("main"));
     deploy.fsck();
@@ -113,15 +119,21 @@ fn it_is_uninstalled_and_published_again() {
     let others = |deploy: &Remote| [published(deploy, "dev"), published(deploy, "staging")];
     let before = others(&deploy);
     boutique.publish(&["--uninstall", "--env", "prod"]);
-    let left: Vec<String> = published(&deploy, "prod").into_keys().collect();
-    assert_eq!(left, Vec::<String>::new());
+    let folder = tempfile::tempdir().unwrap();
+    deploy.export("main", folder.path());
+    assert_eq!(kustomize(&folder.path().join("prod")), 0);
+    let left: Vec<String> = deploy.tree("main").into_keys().filter(|path| path.contains("prod/")).collect();
+    let kept = |path: &str| {
+        ["kustomization.yaml", "mesh.lock.json", ".gitattributes", "source.json"]
+            .iter()
+            .any(|name| path.ends_with(name))
+    };
+    assert!(left.iter().all(|path| kept(path)), "{left:?}");
     assert_eq!(others(&deploy), before, "other environments are not touched");
     let commits = deploy.log("main").len();
     boutique.publish(&["--uninstall", "--env", "prod"]);
     assert_eq!(deploy.log("main").len(), commits, "once is enough");
     boutique.publish(&[]);
-    let mut rendered = render(&boutique.git, &boutique.project());
-    rendered.retain(|path, _| path.starts_with("prod/"));
-    assert_eq!(differences(&published(&deploy, "prod"), &rendered), "");
+    boutique.assert_published("prod");
     deploy.fsck();
 }

@@ -75,7 +75,11 @@ fn files_of_others_stay_as_they_are() {
     team.publish(&team.job("main"), &["--uninstall", "--env", "prod"]).ended(0);
     assert_eq!((others(&team), team.deploy.tip("other")), (before, branch));
     let left: Vec<String> = team.deploy.tree("main").into_keys().filter(|path| path.ends_with(".yaml")).collect();
-    assert_eq!(left, ["shopping/a.yaml"]);
+    assert_eq!(left, ["shop/kustomization.yaml", "shop/shop/kustomization.yaml", "shopping/a.yaml"]);
+    // A folder that is gone is no empty one: Argo CD and Flux would fail, and prune nothing.
+    for path in &left[..2] {
+        assert!(team.deploy.text("main", path).ends_with("resources: []\n"), "{path}");
+    }
 }
 
 #[test]

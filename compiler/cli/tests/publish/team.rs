@@ -65,9 +65,15 @@ pub(crate) fn publish(git: &Git, project: &Path, url: &str, more: &[&str]) -> Ru
 /// What `meshc render` writes for a project.
 #[track_caller]
 pub(crate) fn render(git: &Git, project: &Path) -> BTreeMap<String, Vec<u8>> {
+    render_with(git, project, &[])
+}
+
+/// The same with more arguments.
+#[track_caller]
+pub(crate) fn render_with(git: &Git, project: &Path, more: &[&str]) -> BTreeMap<String, Vec<u8>> {
     let out = tempfile::tempdir().unwrap();
-    let folder = out.path().to_str().unwrap();
-    process::run(&mut meshc(git, project, &["render", "--out", folder]), LIMIT).ended(0);
+    let args = [&["render", "--out", out.path().to_str().unwrap()], more].concat();
+    process::run(&mut meshc(git, project, &args), LIMIT).ended(0);
     let mut files = BTreeMap::new();
     let mut folders = vec![out.path().to_owned()];
     while let Some(folder) = folders.pop() {
