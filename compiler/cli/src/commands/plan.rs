@@ -2,6 +2,7 @@
 
 use clap::Args;
 use meshc_core::bundle::lock::LOCK_FILE;
+use meshc_core::cause;
 use meshc_core::plan;
 use meshc_core::published::Tree;
 use meshc_core::source::Text;
@@ -98,6 +99,7 @@ fn plan(publishing: &Publishing<'_>, environment: &Text, args: &PlanArgs) -> Res
     let texts = texts.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
     let after = Tree::in_memory(&texts, id_of);
     let mut plan = plan::compare(&next.before, &after, &made.mesh, &bundle.causes).map_err(Failure::Refused)?;
+    cause::refine(&publishing.compilation, environment, &mut plan);
     // A lock differs wherever one of its files does, and says nothing that these do not.
     if plan.files.iter().any(|file| !is_lock(&file.path)) {
         plan.files.retain(|file| !is_lock(&file.path));
