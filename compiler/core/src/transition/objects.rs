@@ -155,15 +155,14 @@ pub(super) fn read(
         texts.extend(tree.id(path).map(|id| ((path, *id), None)));
     }
     let texts: Vec<((&str, Id), Option<&Tree<'_>>)> = texts.into_iter().collect();
-    let parsed: Vec<Option<(Key, Arc<Value>)>> = texts
+    let parsed: Vec<Option<Parsed>> = texts
         .par_iter()
         .map(|((path, _), state)| match state {
             Some(state) => Ok(state.text(path)?.as_deref().and_then(parse)),
             None => Ok(desired.files.get(*path).map(String::as_str).and_then(parse)),
         })
         .collect::<Result<_, String>>()?;
-    let parsed: BTreeMap<(&str, Id), Option<(Key, Arc<Value>)>> =
-        texts.into_iter().map(|(name, _)| name).zip(parsed).collect();
+    let parsed: BTreeMap<(&str, Id), Option<Parsed>> = texts.into_iter().map(|(name, _)| name).zip(parsed).collect();
     let mut objects = Objects::new();
     let version = |path: &str, id: Option<&Id>| {
         let (key, value) = parsed.get(&(path, *id?))?.as_ref()?;
@@ -188,8 +187,11 @@ pub(super) fn read(
     Ok(objects)
 }
 
+/// An object of a text.
+type Parsed = (Key, Arc<Value>);
+
 /// The object of a text, if it is one that rules bind.
-fn parse(text: &str) -> Option<(Key, Arc<Value>)> {
+fn parse(text: &str) -> Option<Parsed> {
     let value: Value = yaml_serde::from_str(text).ok()?;
     let field = |pointer| value.pointer(pointer).and_then(Value::as_str);
     let kind = Kind::of_object(field("/apiVersion")?, field("/kind")?)?;
