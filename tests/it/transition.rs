@@ -38,7 +38,7 @@ fn no_prefix_of_applied_objects_breaks_a_call() {
     let seen: Vec<Seen> = (0..seeds()).into_par_iter().map(|seed| History::new(seed).run()).collect();
     let sum = |of: fn(&Seen) -> usize| seen.iter().map(of).sum::<usize>();
     // Else the histories show nothing.
-    assert!(sum(|seen| seen.edits) > 10 * sum(|seen| seen.refused), "{seen:?}");
+    assert!(sum(|seen| seen.edits) > 5 * seen.len(), "{seen:?}");
     assert!(sum(|seen| seen.steps) > 2 * seen.len(), "{seen:?}");
     assert!(sum(|seen| seen.skipped) > seen.len(), "{seen:?}");
     assert!(sum(|seen| seen.partial) > seen.len(), "{seen:?}");
@@ -49,8 +49,6 @@ fn no_prefix_of_applied_objects_breaks_a_call() {
 #[derive(Debug, Default)]
 struct Seen {
     edits: usize,
-    /// Edits that the compiler does not accept.
-    refused: usize,
     /// Commits that were not the last of a change.
     steps: usize,
     /// Commits that an application never looked at.
@@ -122,12 +120,13 @@ impl History {
     }
 
     fn edit(&mut self) {
-        let edited = self.project.edited(&mut self.dice);
+        // The compiler refuses some: a caller without an identity under strict mTLS, for one.
+        let edits = (0..6).find_map(|_| {
+            let edited = self.project.edited(&mut self.dice);
+            Some((edited.render()?, edited))
+        });
+        let Some((desired, edited)) = edits else { return };
         self.seen.edits += 1;
-        let Some(desired) = edited.render() else {
-            self.seen.refused += 1;
-            return;
-        };
         self.project = edited;
         self.desired = desired;
         self.checker.declare(&Commit::new(self.desired.files.clone()));

@@ -185,8 +185,8 @@ impl Checker {
         for ((_, namespace, name), rule) in cluster.iter().filter(|((kind, ..), _)| kind == "DestinationRule") {
             for (number, container) in PORTS {
                 let policy = &rule["spec"]["trafficPolicy"];
-                let own = policy["portLevelSettings"].as_sequence().into_iter().flatten();
-                let own = own.filter(|entry| entry["port"]["number"].as_u64() == Some(number.into())).next();
+                let mut own = policy["portLevelSettings"].as_sequence().into_iter().flatten();
+                let own = own.find(|entry| entry["port"]["number"].as_u64() == Some(number.into()));
                 let tls = own.map_or(&policy["tls"], |entry| &entry["tls"]);
                 let strict = SERVICES.iter().find(|service| *service == name).is_some_and(|service| {
                     now.get(&(namespace.clone(), *service, container)).is_some_and(|mode| mode == "STRICT")
