@@ -126,7 +126,7 @@ impl<'o> Policies<'o> {
     fn arriving(&self) -> Vec<Arriving<'o>> {
         let arriving = |(key, object): &(&'o Key, &'o Object)| {
             let Effect::List { selector, rules } = Effect::of(object.desired.as_ref()) else { return None };
-            (!covered(object, &Grants::of(rules))).then_some(Arriving { key: *key, selector })
+            (!covered(object, &Grants::of(rules))).then_some(Arriving { key, selector })
         };
         self.all.iter().filter_map(arriving).collect()
     }

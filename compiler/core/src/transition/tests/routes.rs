@@ -149,6 +149,26 @@ fn a_renamed_namespace_serves_its_hosts_all_the_time() {
 }
 
 #[test]
+fn a_host_that_moves_to_another_object_is_served_all_the_time() {
+    let on = |gateways: &str| {
+        let exposed: String =
+            gateways.split(' ').map(|gateway| format!("expose shop.example.com on {gateway}; ")).collect();
+        super::render(&format!(
+            "mesh shop {{ namespace shop; mtls strict; authorization deny-by-default }}\n\
+             environment prod {{ target istio 1.31 }}\n\
+             gateway first {{ pods one istio=one; service-account one/gateway; listen 80 http }}\n\
+             gateway second {{ pods two istio=two; service-account two/gateway; listen 80 http }}\n\
+             service web {{ port 8080 http; {exposed} }}\n"
+        ))
+    };
+    // The route of a host stands beside the first of its gateways.
+    let states = walk(&settled(&on("first second")), &on("second"));
+    let [old, new] =
+        ["one", "two"].map(|home| presence(&states, &format!("prod/{home}/virtual-service.shop.example.com.yaml")));
+    assert_eq!((old, new), ("x-".into(), "xx".into()));
+}
+
+#[test]
 fn what_waits_says_why() {
     let waiting = step(&[&Texts::new()], &shop(&web("version v1", "expose shop.example.com on ingress"))).waiting;
     let why = |path: &str| waiting.iter().find(|waiting| waiting.path == path).map(|waiting| waiting.why.as_str());
