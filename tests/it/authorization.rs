@@ -8,7 +8,7 @@
 mod agreement;
 mod boutique;
 mod declared;
-mod evaluate;
+pub(crate) mod evaluate;
 mod policy;
 mod random;
 mod semantics;

@@ -9,4 +9,5 @@ mod properties;
 mod proved;
 mod reference;
 mod support;
+mod transition;
 mod yaml_readers;
