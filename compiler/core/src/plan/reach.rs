@@ -37,9 +37,14 @@ pub(super) fn tell(
 ) -> BTreeSet<Text> {
     let mut told = BTreeSet::new();
     for workload in workloads {
-        for Statement { kind, said, keep, exact } in differences(policies, workload, &names.mesh.target.trust_domain) {
+        for Statement { kind, said, keep, instead, exact } in
+            differences(policies, workload, &names.mesh.target.trust_domain)
+        {
             let gained = kind == Kind::AccessGained;
-            let text = access::sentence(&said, &keep, gained, workload.service, names);
+            let text = match &instead {
+                Some((was, may)) => access::sides(&said.caller, was, may, workload.service, names),
+                None => access::sentence(&said, &keep, gained, workload.service, names),
+            };
             let stated = workload.service.filter(|_| gained).and_then(|service| access::cause(&said, service));
             let cause = stated.or_else(|| out.causes.get(&workload.path).copied());
             told.insert(workload.subject.clone());
@@ -167,6 +172,8 @@ struct Statement {
     said: Access,
     /// Who loses a part only.
     keep: Vec<Identity>,
+    /// What they may do before and after, where that is said more simply than the difference.
+    instead: Option<(Vec<Operation>, Vec<Operation>)>,
     /// The same exactly.
     exact: Vec<Access>,
 }
@@ -178,6 +185,10 @@ fn differences(policies: &Policies, workload: &Workload<'_>, own_domain: &str) -
     let atoms = Atoms::of(&before, &after, policies, workload, own_domain);
     let before = atoms.admitted(&before, &policies.before, workload, own_domain);
     let after = atoms.admitted(&after, &policies.after, workload, own_domain);
+    let whole = |side: &[Vec<Bits>]| -> Vec<Vec<Bits>> {
+        side.iter().map(|ports| atoms.whole_ports(ports.clone(), workload)).collect()
+    };
+    let (was, may) = (whole(&before), whole(&after));
     let mut out = Vec::new();
     for (kind, new, old) in [(Kind::AccessGained, &after, &before), (Kind::AccessLost, &before, &after)] {
         let only = |new: &Vec<Bits>, old: &Vec<Bits>| -> Vec<Bits> {
@@ -186,8 +197,7 @@ fn differences(policies: &Policies, workload: &Workload<'_>, own_domain: &str) -
         };
         let changes: Vec<Vec<Bits>> =
             new.iter().zip(old).map(|(new, old)| atoms.whole_ports(only(new, old), workload)).collect();
-        let may: Vec<Vec<Bits>> = after.iter().map(|ports| atoms.whole_ports(ports.clone(), workload)).collect();
-        out.extend(atoms.statements(kind, &changes, &may, workload));
+        out.extend(atoms.statements(kind, &changes, (&was, &may), workload));
     }
     out
 }
@@ -315,12 +325,12 @@ impl Atoms {
         ports.into_iter().zip(&self.ports).map(whole).collect()
     }
 
-    /// The differences by caller, each said once. `may` is what each caller may do afterwards.
+    /// The differences by caller, each said once. `was` and `may` are what each caller may do before and afterwards.
     fn statements(
         &self,
         kind: Kind,
         changes: &[Vec<Bits>],
-        may: &[Vec<Bits>],
+        (was, may): (&[Vec<Bits>], &[Vec<Bits>]),
         workload: &Workload<'_>,
     ) -> Vec<Statement> {
         let is_none = |ports: &Vec<Bits>| ports.iter().flatten().all(|bit| !*bit);
@@ -364,6 +374,8 @@ impl Atoms {
                 identified.iter().filter(|(inner, _)| inner.is_within(wide)).map(|(inner, _)| fate(inner)).collect()
             };
             let mut said = exact.clone();
+            let told_whole = tangled(&exact.operations).then(|| self.alike(whole, (was, may))).flatten();
+            let instead = told_whole.map(|(was, may)| (self.operations(was), self.operations(may)));
             said.caller.except.retain(|except| inner(except).contains(&Fate::Differs));
             let keep = |except: &&Identity| {
                 let fates = inner(except);
@@ -377,15 +389,32 @@ impl Atoms {
             });
             match part_of {
                 Some(statement) => statement.exact.push(exact),
-                None => out.push(Statement { kind, said, keep, exact: vec![exact] }),
+                None => out.push(Statement { kind, said, keep, instead, exact: vec![exact] }),
             }
         }
         if let Some(ports) = unidentified {
             let caller = Caller { unidentified: true, identity: None, except: Vec::new() };
             let said = access(caller, ports);
-            out.push(Statement { kind, exact: vec![said.clone()], said, keep: Vec::new() });
+            out.push(Statement { kind, exact: vec![said.clone()], said, keep: Vec::new(), instead: None });
         }
         out
+    }
+
+    /// What a class may do before and after; nothing where that differs within it.
+    fn alike<'b>(
+        &self,
+        class: &Identity,
+        (was, may): (&'b [Vec<Bits>], &'b [Vec<Bits>]),
+    ) -> Option<(&'b [Bits], &'b [Bits])> {
+        let within = |caller: &Class| caller.as_ref().is_some_and(|identity| identity.is_within(class));
+        let mut sides = self
+            .callers
+            .iter()
+            .zip(was.iter().zip(may))
+            .filter(|(caller, _)| within(caller))
+            .map(|(_, (was, may))| (was.as_slice(), may.as_slice()));
+        let first = sides.next()?;
+        sides.all(|other| other == first).then_some(first)
     }
 
     fn operations(&self, ports: &[Bits]) -> Vec<Operation> {
@@ -422,6 +451,16 @@ enum Fate {
     Keeps,
     /// Something else has to be said.
     Differs,
+}
+
+/// Whether operations are hard to follow as a list: all but some, in more than one place.
+fn tangled(operations: &[Operation]) -> bool {
+    operations.iter().any(|operation| match &operation.what {
+        What::Everything | What::Connections => !operation.port.except.is_empty() && operations.len() > 1,
+        What::Requests { method, paths } => {
+            !method.except.is_empty() || paths.iter().any(|paths| !paths.except.is_empty())
+        }
+    })
 }
 
 /// Whether nothing is set in both.
