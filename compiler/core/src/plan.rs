@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `read` | which files differ, and the objects in them |
 //! | `policy`, `pattern` | what policies say, and sets of texts that they tell apart |
+//! | `workloads`, `callers` | whom and what policies tell apart |
 //! | `reach`, `access` | who may call whom, exactly, and in words |
 //! | `protection`, `mtls` | policies that are gone, and modes |
 //! | `exposure` | hosts, paths and listeners of gateways |
@@ -18,6 +19,7 @@
 //! | `cost` | what the change costs under load |
 
 pub mod access;
+mod callers;
 mod cost;
 mod exposure;
 mod limits;
@@ -34,6 +36,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod unified;
+mod workloads;
 
 use std::collections::BTreeMap;
 
@@ -241,7 +244,7 @@ pub fn compare(
     let names = names::Names::new(mesh, before, after);
     let mut out = Changes { causes, list: Vec::new() };
     let policies = policy::Policies::read(before, after, &diff, &names)?;
-    let workloads = reach::workloads(&policies, &names);
+    let workloads = workloads::workloads(&policies, &names);
     let told = reach::tell(&policies, &workloads, &names, &mut out);
     mtls::tell(&policies, &workloads, &diff, &names, &mut out);
     protection::tell(&policies, &diff, &names, &mut out);

@@ -38,10 +38,13 @@ pub(super) struct Side {
     peers: Index<Peer>,
 }
 
+/// Key and value.
+type Label = (Text, Text);
+
 #[derive(Debug)]
 struct Index<T> {
     /// By namespace and the first label of the selector; without a label for those of the whole namespace.
-    by_label: BTreeMap<(Text, Option<(Text, Text)>), Vec<T>>,
+    by_label: BTreeMap<(Text, Option<Label>), Vec<T>>,
 }
 
 impl<T> Default for Index<T> {
