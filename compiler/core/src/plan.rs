@@ -9,7 +9,7 @@
 //! | file | tells |
 //! |---|---|
 //! | `read` | which files differ, and the objects in them |
-//! | `policy`, `pattern` | what policies say, and sets of texts that they tell apart |
+//! | `policies`, `policy`, `pattern` | what policies say, and sets of texts that they tell apart |
 //! | `workloads`, `callers` | whom and what policies tell apart |
 //! | `reach`, `access` | who may call whom, exactly, and in words |
 //! | `protection`, `mtls` | policies that are gone, and modes |
@@ -27,6 +27,7 @@ mod mtls;
 mod names;
 mod objects;
 pub mod pattern;
+mod policies;
 mod policy;
 mod protection;
 mod reach;
@@ -243,7 +244,7 @@ pub fn compare(
     let diff = read::Diff::new(&files);
     let names = names::Names::new(mesh, before, after);
     let mut out = Changes { causes, list: Vec::new() };
-    let policies = policy::Policies::read(before, after, &diff, &names)?;
+    let policies = policies::Policies::read(before, after, &diff, &names)?;
     let workloads = workloads::workloads(&policies, &names);
     let told = reach::tell(&policies, &workloads, &names, &mut out);
     mtls::tell(&policies, &workloads, &diff, &names, &mut out);

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::names::{self, Labels, Names};
-use super::policy::{Mode, Policies};
+use super::policies::Policies;
+use super::policy::Mode;
 use super::read::{Diff, Object, Pair};
 use super::workloads::{self, Workload};
 use super::{Changes, Kind};

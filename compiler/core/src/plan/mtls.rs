@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::names::Names;
-use super::policy::{Mode, Policies};
+use super::policies::Policies;
+use super::policy::Mode;
 use super::read::{Diff, Object};
 use super::workloads::{self, Workload};
 use super::{Changes, Kind};

@@ -6,7 +6,8 @@ use smol_str::format_smolstr;
 
 use super::access::Callee;
 use super::names::{self, Labels, Names};
-use super::policy::{Mode, Policies, ROOT, Side};
+use super::policies::Policies;
+use super::policy::{Mode, ROOT, Side};
 use crate::model::Service;
 use crate::source::Text;
 
