@@ -5,6 +5,7 @@ mod examples;
 mod golden;
 mod kustomize;
 mod pages;
+mod plan;
 mod properties;
 mod proved;
 mod reference;

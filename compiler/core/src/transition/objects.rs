@@ -193,9 +193,6 @@ pub(super) fn read(
     Ok(objects)
 }
 
-/// An object of a text.
-type Parsed = (Key, Arc<Value>);
-
 /// The object of a text, if it is one that rules bind.
 fn parse(text: &str) -> Option<Parsed> {
     let value: Value = yaml_serde::from_str(text).ok()?;
