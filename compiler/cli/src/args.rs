@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{bootstrap, check, completions, doctor, explain, fmt, init, man, publish, render, verify};
+use crate::commands::{bootstrap, check, completions, doctor, explain, fmt, init, man, plan, publish, render, verify};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -55,6 +55,8 @@ pub(crate) struct Global {
 pub(crate) enum Format {
     /// With the source and carets
     Human,
+    /// As a comment for a pull request; of `plan` only
+    Markdown,
     /// As one JSON object
     Json,
     /// As SARIF 2.1.0, for code scanning
@@ -78,6 +80,7 @@ pub(crate) enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
     Render(render::RenderArgs),
+    Plan(plan::PlanArgs),
     Publish(publish::PublishArgs),
     Verify(verify::VerifyArgs),
     Fmt(fmt::FmtArgs),

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod plan;
 pub(crate) mod publish;
 pub(crate) mod render;
 pub(crate) mod verify;
@@ -45,7 +46,7 @@ impl Command {
             Command::Bootstrap(args) => args.paths(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Verify(args) => args.deploy.iter_mut().collect(),
-            Command::Completions(_) | Command::Publish(_) | Command::Doctor(_) => Vec::new(),
+            Command::Completions(_) | Command::Plan(_) | Command::Publish(_) | Command::Doctor(_) => Vec::new(),
         };
         for path in paths {
             *path = typed(folder, path);
@@ -65,9 +66,16 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let mut command = cli.command;
     command.rebase(&session.folder);
     let result = match command {
+        command if session.format == Format::Markdown && !matches!(command, Command::Plan(_)) => {
+            drop(command);
+            Err(Failure::Usage(
+                "`--format markdown` is a form of `plan` only; use `human`, `json` or `sarif`".to_owned(),
+            ))
+        }
         Command::Init(args) => init::run(&session, &args),
         Command::Check(args) => check::run(&session, &args),
         Command::Render(args) => render::run(&session, &args),
+        Command::Plan(args) => plan::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
         Command::Verify(args) => verify::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),

@@ -3,6 +3,7 @@
 
 pub(crate) mod sources;
 pub(crate) mod target;
+pub(crate) mod turn;
 
 use meshc_core::compile::Compilation;
 use meshc_core::diagnostic::Diagnostics;

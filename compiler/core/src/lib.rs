@@ -12,6 +12,7 @@
 
 pub mod bootstrap;
 pub mod bundle;
+pub mod cause;
 pub mod check;
 pub mod code;
 pub mod compile;

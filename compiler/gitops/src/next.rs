@@ -188,13 +188,24 @@ fn files(
     Ok(changes)
 }
 
-/// A file that is about to change must be what its lock says: otherwise somebody's edit would be lost.
-fn refuse_drift(tip: &Commit<'_>, subject: &Subject, folder: &Folder, changes: &Changes<'_>) -> Result<()> {
+/// Files that are about to change and are not what their locks say.
+pub fn drift(
+    tip: &Commit<'_>,
+    subject: &Subject,
+    folder: &Folder,
+    changes: &Changes<'_>,
+) -> Result<Vec<verify::Drift>> {
     let paths = changes.keys().filter(|path| folder.ids.contains_key(*path)).map(String::as_str);
     let mut drift = verify::drift(tip, &subject.folder, folder, paths)?;
     for path in changes.keys().filter(|path| folder.digests.contains_key(*path) && !folder.ids.contains_key(*path)) {
         drift.push(verify::Drift { path: path.clone(), why: "was deleted".to_owned() });
     }
+    Ok(drift)
+}
+
+/// A file that is about to change must be what its lock says: otherwise somebody's edit would be lost.
+fn refuse_drift(tip: &Commit<'_>, subject: &Subject, folder: &Folder, changes: &Changes<'_>) -> Result<()> {
+    let drift = drift(tip, subject, folder, changes)?;
     if drift.is_empty() {
         return Ok(());
     }

@@ -39,7 +39,7 @@ impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Location::Embedded => f.write_str("the embedded repository"),
-            Location::Url(url) => write!(f, "`{url}`"),
+            Location::Url(url) => write!(f, "`{}`", without_password(url)),
         }
     }
 }

@@ -42,7 +42,8 @@ impl Store {
             |what: &Path, error: &std::io::Error| Error::Local(format!("cannot write `{}`: {error}", what.display()));
         std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
         let ignore = folder.join(".gitignore");
-        if !ignore.exists() {
+        // A run that was killed may have left an empty one.
+        if std::fs::metadata(&ignore).map_or(0, |data| data.len()) == 0 {
             std::fs::write(&ignore, "*\n").map_err(|error| failed(&ignore, &error))?;
         }
         let lock_path = folder.join(format!("{name}.lock"));
@@ -51,7 +52,7 @@ impl Store {
         let path = folder.join(name);
         let repository = open_or_make(&path)?;
         let store = Self { path, repository, _lock: lock };
-        store.remove_stale_locks();
+        store.outlast_locks();
         Ok(store)
     }
 
@@ -109,16 +110,33 @@ impl Store {
         }
     }
 
-    /// Removes locks of references that a killed process left. Whoever pushes here with `git` holds one for
-    /// milliseconds; one that is ten seconds old has no owner.
-    fn remove_stale_locks(&self) {
-        let old = |path: &Path| {
-            let modified = std::fs::metadata(path).and_then(|data| data.modified());
-            modified.ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age > Duration::from_secs(10))
+    /// Outlasts locks that a killed process left. Whoever pushes here with `git` holds one for milliseconds, and a
+    /// `git` that outlived a killed run of ours holds one until it ends; one that is ten seconds old has no owner.
+    fn outlast_locks(&self) {
+        const LONGEST: Duration = Duration::from_secs(10);
+        let started = Instant::now();
+        let is_stale = |lock: &PathBuf| {
+            let modified = std::fs::metadata(lock).and_then(|data| data.modified());
+            // A clock that was set back makes a lock look as if it were of the future.
+            started.elapsed() > LONGEST || modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LONGEST))
         };
+        loop {
+            let (stale, held): (Vec<PathBuf>, Vec<PathBuf>) = self.locks().into_iter().partition(is_stale);
+            for lock in stale {
+                let _ = std::fs::remove_file(lock);
+            }
+            if held.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Locks of references and of the shallow boundary that are held now.
+    fn locks(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.path.join("refs")];
-        let mut locks =
-            vec![self.path.join("packed-refs.lock"), self.path.join("shallow.lock"), self.path.join("HEAD.lock")];
+        let single = ["packed-refs.lock", "shallow.lock", "HEAD.lock"].map(|name| self.path.join(name));
+        let mut locks: Vec<PathBuf> = single.into_iter().filter(|lock| lock.exists()).collect();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let path = entry.path();
@@ -129,9 +147,7 @@ impl Store {
                 }
             }
         }
-        for lock in locks.iter().filter(|path| old(path)) {
-            let _ = std::fs::remove_file(lock);
-        }
+        locks
     }
 }
 

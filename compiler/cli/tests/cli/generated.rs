@@ -2,8 +2,8 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&str; 11] =
-    ["init", "check", "render", "publish", "verify", "fmt", "explain", "bootstrap", "doctor", "completions", "man"];
+const COMMANDS: [&str; 12] =
+    ["init", "check", "render", "plan", "publish", "verify", "fmt", "explain", "bootstrap", "doctor", "completions", "man"];
 /// Commands of `bootstrap`, which have pages of their own.
 const OF_BOOTSTRAP: [&str; 4] = ["sync", "ci", "hook", "codeowners"];
 
