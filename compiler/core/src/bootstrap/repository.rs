@@ -20,6 +20,8 @@ pub struct Repository {
     pub transport: Transport,
     /// The host's name without user and port; empty for a local one.
     pub host: String,
+    /// Scheme, host and port of a URL: what git stores credentials for. Empty in git's scp-like form.
+    pub origin: String,
     /// The path on the host, without a leading `/` and without `.git`.
     path: String,
     /// The user of an ssh URL.
@@ -33,6 +35,7 @@ impl Repository {
             url: url.to_owned(),
             transport: Transport::Local,
             host: String::new(),
+            origin: String::new(),
             path: path.trim_end_matches('/').to_owned(),
             user: String::new(),
         };
@@ -55,12 +58,15 @@ impl Repository {
             },
         };
         let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        let origin = scheme.map_or_else(String::new, |scheme| format!("{scheme}://{host}"));
         let host = host.split_once(':').map_or(host, |(host, _)| host);
         let path = path.trim_matches('/');
         Self {
             url: url.to_owned(),
             transport,
             host: host.to_ascii_lowercase(),
+            origin,
             path: path.strip_suffix(".git").unwrap_or(path).to_owned(),
             user: user.to_owned(),
         }

@@ -57,8 +57,8 @@ struct Values<'a> {
     analyzed: Vec<Analyzed<'a>>,
     /// Those that a workflow can publish.
     published: Vec<Published<'a>>,
-    /// Hosts of deploy repositories that are reached with a token.
-    token_hosts: Vec<String>,
+    /// Scheme, host and port of deploy repositories that are reached with a token.
+    token_origins: Vec<String>,
     /// A deploy repository is reached by ssh.
     ssh: bool,
     /// Sources and deploy folders lie in one repository.
@@ -104,7 +104,7 @@ fn values<'a>(request: &'a Request<'a>) -> Result<Values<'a>, String> {
         version: VERSION,
         analyzed: Vec::new(),
         published: Vec::new(),
-        token_hosts: Vec::new(),
+        token_origins: Vec::new(),
         ssh: false,
         same_repository: false,
     };
@@ -116,8 +116,8 @@ fn values<'a>(request: &'a Request<'a>) -> Result<Values<'a>, String> {
         match repository.transport {
             Transport::Local => continue,
             Transport::Ssh => values.ssh = true,
-            Transport::Http if values.token_hosts.contains(&repository.host) => {}
-            Transport::Http => values.token_hosts.push(repository.host.clone()),
+            Transport::Http if values.token_origins.contains(&repository.origin) => {}
+            Transport::Http => values.token_origins.push(repository.origin.clone()),
         }
         values.same_repository |= request.source.as_ref().is_some_and(|source| source.is_same(&repository));
         let after = environment.facts.after.as_deref();

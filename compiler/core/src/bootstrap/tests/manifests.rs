@@ -6,7 +6,7 @@ use super::*;
 fn written(rendered: &Rendered, emptied: &[Emptied]) -> Result<String, String> {
     let request = Request {
         mesh: "shop",
-        environment: "prod",
+        environment: &rendered.mesh.as_ref().unwrap().environment,
         folder: &rendered.folder,
         facts: &rendered.facts,
         bundle: &rendered.bundle,
@@ -41,6 +41,15 @@ fn argo_cd_gets_an_application_for_each_namespace() {
         assert_eq!(application["spec"]["project"], "shop-prod");
     }
     assert!(!text.contains("argocd.argoproj.io/hook") && !text.contains("sync-wave"), "{text}");
+}
+
+/// The whole texts, as people read them.
+#[test]
+fn the_manifests_are_as_they_were_read() {
+    let argo_cd = written(&rendered("prod", &[]), &[]).unwrap();
+    assert_eq!(argo_cd, include_str!("../testdata/argo-cd.yaml"));
+    let flux = written(&rendered("staging", &[]), &[]).unwrap();
+    assert_eq!(flux, include_str!("../testdata/flux.yaml"));
 }
 
 #[test]
@@ -92,7 +101,7 @@ fn flux_gets_a_kustomization_for_each_namespace() {
     assert_eq!(source["ref"], json!({"branch": "releases/staging"}));
     let receiver = &of_kind(&text, "Receiver")[0]["spec"];
     assert_eq!((&receiver["type"], &receiver["events"]), (&json!("github"), &json!(["ping", "push"])));
-    assert!(of_kind(&text, "Secret").is_empty() && text.contains("shop-prod-webhook, with `token`"));
+    assert!(of_kind(&text, "Secret").is_empty() && text.contains("shop-staging-webhook, with `token`"));
 }
 
 #[test]

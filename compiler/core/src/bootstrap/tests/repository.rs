@@ -16,6 +16,14 @@ fn urls_are_read_as_git_reads_them() {
 }
 
 #[test]
+fn credentials_are_stored_for_an_origin() {
+    let of = |url: &str| Repository::parse(url).origin;
+    assert_eq!(of("https://me@git.example.com:8443/a/b.git"), "https://git.example.com:8443");
+    assert_eq!(of("http://git.example.com/a"), "http://git.example.com");
+    assert_eq!(of("git@git.example.com:a"), "");
+}
+
+#[test]
 fn one_repository_has_several_urls() {
     let same = |one: &str, other: &str| Repository::parse(one).is_same(&Repository::parse(other));
     assert!(same("git@github.com:a/b.git", "https://github.com/a/b"));
