@@ -12,6 +12,7 @@ pub(crate) mod value;
 mod access;
 mod canary;
 mod environment;
+pub(crate) mod lookup;
 mod removal;
 pub(crate) mod traffic;
 mod workload;
