@@ -59,3 +59,76 @@ fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use meshc_core::compile::Compilation;
+    use meshc_core::diagnostic::{Diagnostic, Diagnostics, Severity};
+    use meshc_core::project;
+    use meshc_core::source::Text;
+    use meshc_core::state::State;
+    use meshc_core::world::MemoryWorld;
+
+    use super::*;
+
+    fn findings(files: Files) -> Vec<Diagnostic> {
+        let mut out = Diagnostics::default();
+        let project = project::load(&MemoryWorld { files }, &mut out);
+        let compilation = Compilation::new(&project, &mut out);
+        let environments = compilation.environments();
+        for environment in &environments {
+            let state = State::read(environment, std::iter::empty::<(&Text, &Text)>(), |_| Ok(None));
+            out.append_environment(environment, compilation.render(environment, &state).diagnostics);
+        }
+        out.into_sorted(&environments)
+    }
+
+    /// Shapes with errors; all others are compiled to their end.
+    const FAULTY: &[&str] = &[
+        "unknown callers",
+        "misspelt callers",
+        "unknown presets",
+        "callers that an environment removes",
+        "callers that an environment does not find to remove",
+        "environments",
+        "settings stated twice",
+        "unknown namespaces",
+        "namespaces that have one name",
+        "services declared twice",
+        "unknown gateways",
+        "hosts that an environment renames in vain",
+        "services that claim one path",
+        "patches that find nothing",
+        "patches that fail",
+        "ports that cannot repeat",
+        "unknown RPCs",
+        "unknown ports",
+        "undeclared workloads",
+        "services that select nothing",
+        "services without ports",
+        "patterns of inventory files",
+        "unknown settings",
+        "unknown settings on one line",
+        "words on one line",
+        "missing closing braces",
+        "closing braces too many",
+        "missing opening braces",
+        "unclosed quotes",
+        "commas too many",
+        "deceiving characters",
+        "unknown services of an environment",
+        "broken services and what follows",
+        "limits on a gateway that does not know its clients",
+    ];
+
+    #[test]
+    fn shapes_are_faulty_where_they_are_meant_to_be() {
+        let mut faulty = Vec::new();
+        for Shape { name, make } in shapes() {
+            if findings(make(12)).iter().any(|found| found.severity == Severity::Error) {
+                faulty.push(name);
+            }
+        }
+        assert_eq!(faulty, FAULTY);
+    }
+}

@@ -48,11 +48,11 @@ fn unclosed_quotes(count: usize) -> Files {
 }
 
 fn commas(count: usize) -> Files {
-    mesh(&format!("service api {{\n  port 80 http\n{}}}\n", lines(count, |i| format!("  allow job-{i},,x,"))))
+    mesh(&lines(count, |i| format!("service api-{i} {{\n  port 80 http\n  allow a,,b,\n}}")))
 }
 
 fn characters(count: usize) -> Files {
-    mesh(&format!("service api {{\n  port 80 http\n{}}}\n", lines(count, |i| format!("  allow job\u{200b}-{i}"))))
+    mesh(&lines(count, |i| format!("service api-{i} {{\n  port 80 http\n  allow job\u{200b}-{i}\n}}")))
 }
 
 fn unknown_services(count: usize) -> Files {
