@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 /// Texts by path.
 pub type Files = BTreeMap<String, String>;
 
+/// What there is many of, and a project with so many of it.
+type Named = (&'static str, fn(usize) -> Files);
+
 /// One odd shape.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
@@ -25,9 +28,7 @@ pub struct Shape {
 
 /// Every shape.
 pub fn shapes() -> Vec<Shape> {
-    let of = |list: &[(&'static str, fn(usize) -> Files)]| {
-        list.iter().map(|(name, make)| Shape { name, make: *make }).collect::<Vec<_>>()
-    };
+    let of = |list: &[Named]| list.iter().map(|(name, make)| Shape { name, make: *make }).collect::<Vec<_>>();
     [callers::SHAPES, layers::SHAPES, names::SHAPES, traffic::SHAPES, inventory::SHAPES, faults::SHAPES]
         .into_iter()
         .flat_map(of)

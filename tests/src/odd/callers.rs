@@ -1,8 +1,8 @@
 //! Who calls whom: unknown callers, shared accounts, one for all, all for one.
 
-use super::{Files, lines, mesh};
+use super::{Files, Named, lines, mesh};
 
-pub(super) const SHAPES: &[(&str, fn(usize) -> Files)] = &[
+pub(super) const SHAPES: &[Named] = &[
     ("unknown callers", unknown_callers),
     ("misspelt callers", misspelt_callers),
     ("callers that share an account", shared_account),

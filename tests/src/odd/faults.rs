@@ -1,8 +1,8 @@
 //! Texts full of faults, and lines without an end.
 
-use super::{Files, lines, mesh};
+use super::{Files, Named, lines, mesh};
 
-pub(super) const SHAPES: &[(&str, fn(usize) -> Files)] = &[
+pub(super) const SHAPES: &[Named] = &[
     ("unknown settings", unknown_settings),
     ("unknown settings on one line", one_line),
     ("words on one line", one_list),

@@ -1,8 +1,8 @@
 //! Manifests that are read.
 
-use super::{Files, lines, mesh_with};
+use super::{Files, Named, lines, mesh_with};
 
-pub(super) const SHAPES: &[(&str, fn(usize) -> Files)] = &[
+pub(super) const SHAPES: &[Named] = &[
     ("workloads of one service", workloads_of_one),
     ("Services on the same pods", services_on_one),
     ("undeclared workloads", undeclared),

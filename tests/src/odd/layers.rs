@@ -1,8 +1,8 @@
 //! Presets, environments and overrides.
 
-use super::{Files, lines, mesh};
+use super::{Files, Named, lines, mesh};
 
-pub(super) const SHAPES: &[(&str, fn(usize) -> Files)] = &[
+pub(super) const SHAPES: &[Named] = &[
     ("presets in a chain", chain),
     ("presets in a chain, each with a caller", chain_of_callers),
     ("presets of one service", presets_of_one),

@@ -1,8 +1,8 @@
 //! Namespaces, gateways, hosts, files and names that many have.
 
-use super::{Files, lines, mesh, mesh_with};
+use super::{Files, Named, lines, mesh, mesh_with};
 
-pub(super) const SHAPES: &[(&str, fn(usize) -> Files)] = &[
+pub(super) const SHAPES: &[Named] = &[
     ("namespaces", namespaces),
     ("namespaces that an environment renames", renamed_namespaces),
     ("unknown namespaces", unknown_namespaces),

@@ -1,8 +1,8 @@
 //! Ports, operations and limits of one service.
 
-use super::{Files, lines, mesh};
+use super::{Files, Named, lines, mesh};
 
-pub(super) const SHAPES: &[(&str, fn(usize) -> Files)] = &[
+pub(super) const SHAPES: &[Named] = &[
     ("ports of one service", ports),
     ("ports with a caller each", ports_with_callers),
     ("ports with blocks", ports_with_blocks),
