@@ -223,7 +223,7 @@ fn operations(operations: &[Operation], all: &'static str, service: Option<&Serv
         let known = service.into_iter().flat_map(|service| &service.ports);
         known.filter(|known| known.protocol.is_grpc()).any(|known| port.contains(&known.container.to_string()))
     };
-    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+    let mut parts: Vec<(String, Vec<Shown<'_>>)> = Vec::new();
     for Operation { port, what } in operations {
         let on = match port.pattern.as_str() {
             "*" if port.except.is_empty() => String::new(),
@@ -231,36 +231,78 @@ fn operations(operations: &[Operation], all: &'static str, service: Option<&Serv
             number if only_port.is_some_and(|only| only.container.to_string() == number) => String::new(),
             number => format!(" on port {number}"),
         };
+        let plain = |what: &str| Shown { methods: Vec::new(), what: what.to_owned(), is_path: false };
         let shown = match what {
-            What::Everything => vec![all.to_owned()],
-            What::Connections => vec!["connections without requests".to_owned()],
+            What::Everything => vec![plain(all)],
+            What::Connections => vec![plain("connections without requests")],
             What::Requests { method, paths } => requests(method, paths, all, grpc(port)),
         };
-        match parts.iter_mut().find(|(known, _)| *known == on) {
-            Some((_, list)) => list.extend(shown),
-            None => parts.push((on, shown)),
+        let place = parts.iter().position(|(known, _)| *known == on).unwrap_or(parts.len());
+        if place == parts.len() {
+            parts.push((on, Vec::new()));
+        }
+        let Some((_, list)) = parts.get_mut(place) else { continue };
+        for one in shown {
+            // The same path with another method is one entry.
+            match list.iter_mut().find(|known| known.what == one.what && known.is_path == one.is_path) {
+                Some(known) => known.methods.extend(one.methods),
+                None => list.push(one),
+            }
         }
     }
-    let parts: Vec<String> = parts.into_iter().map(|(on, list)| few(&list, MOST_OPERATIONS) + &on).collect();
+    let parts: Vec<String> = parts
+        .into_iter()
+        .map(|(on, list)| few(&list.iter().map(Shown::text).collect::<Vec<_>>(), MOST_OPERATIONS) + &on)
+        .collect();
     parts.join(", and ")
 }
 
+/// One entry of a list of operations.
+struct Shown<'a> {
+    /// Empty: it has none.
+    methods: Vec<&'a Matching>,
+    /// A path with what is excepted, or words.
+    what: String,
+    is_path: bool,
+}
+
+impl Shown<'_> {
+    /// "`GET|POST /orders/**`", "everything".
+    fn text(&self) -> String {
+        let exact: Vec<&str> =
+            self.methods.iter().map(|method| method.pattern.as_str()).filter(|method| *method != "*").collect();
+        let rest = self.methods.iter().find(|method| method.pattern == "*");
+        let missing: Vec<&str> = rest
+            .into_iter()
+            .flat_map(|rest| &rest.except)
+            .map(Text::as_str)
+            .filter(|method| !exact.contains(method))
+            .collect();
+        let methods = match (rest, missing.is_empty()) {
+            (None, _) => exact.join("|"),
+            (Some(_), true) => String::new(),
+            (Some(_), false) => format!("[not {}]", missing.join("|")),
+        };
+        match (self.is_path, methods.as_str()) {
+            (true, "") => format!("`{}", self.what),
+            (true, methods) => format!("`{methods} {}", self.what),
+            (false, "") => self.what.clone(),
+            (false, methods) => format!("`{methods}` {}", self.what),
+        }
+    }
+}
+
 /// Requests as `allow` has them: `AddItem`, `GET|HEAD /cart/**`.
-fn requests(method: &Matching, paths: &[Matching], all: &'static str, grpc: bool) -> Vec<String> {
-    let methods = match (method.pattern.as_str(), method.except.is_empty()) {
-        ("*", true) => String::new(),
-        ("*", false) => format!("[not {}] ", method.except.join("|")),
-        (method, _) => format!("{method} "),
-    };
+fn requests<'a>(method: &'a Matching, paths: &[Matching], all: &'static str, grpc: bool) -> Vec<Shown<'a>> {
     let exact = |path: &str| paths.iter().any(|paths| paths.except.is_empty() && paths.pattern == path);
     let below = |path: &str| exact(&format!("{path}/*"));
     let mut out = Vec::new();
     for Matching { pattern, except } in paths {
         let shown = match pattern.strip_suffix("/*") {
             Some(top) if except.is_empty() && exact(top) => continue,
-            _ if pattern == "*" => Text::new_static(if methods.is_empty() { all } else { "every path" }),
+            _ if pattern == "*" => Text::new_static(all),
             _ if except.is_empty() && below(pattern) => format_smolstr!("{pattern}/**"),
-            _ if grpc && methods.is_empty() => rpc(pattern, paths.iter().map(|paths| &paths.pattern)),
+            _ if grpc && method.is_everything() => rpc(pattern, paths.iter().map(|paths| &paths.pattern)),
             _ => pattern.clone(),
         };
         let except = match except.is_empty() {
@@ -271,13 +313,9 @@ fn requests(method: &Matching, paths: &[Matching], all: &'static str, grpc: bool
                 format!(" except {}", few(&names, MOST_EXCEPTIONS))
             }
         };
-        if pattern == "*" && methods.is_empty() {
-            out.push(format!("{shown}{except}"));
-        } else if pattern == "*" {
-            out.push(format!("`{}` {shown}{except}", methods.trim_end()));
-        } else {
-            out.push(format!("`{methods}{shown}`{except}"));
-        }
+        let is_path = pattern != "*";
+        let what = if is_path { format!("{shown}`{except}") } else { format!("{shown}{except}") };
+        out.push(Shown { methods: vec![method], what, is_path });
     }
     out
 }

@@ -46,8 +46,8 @@ fn callers_come_with_the_line_that_allows_them_and_go() {
     says(
         &[("  allow batch\n", "  allow batch to GET|POST /orders/**, /health\n")],
         &[
-            "access-lost shop/web: `shop/batch` may now call `/health`, `GET /orders/**`, `POST /orders/**` (until now \
-             everything) @web",
+            "access-lost shop/web: `shop/batch` may now call `/health`, `GET|POST /orders/**` (until now everything) \
+             @web",
             &format!("cost shop/web: {CUTS} @web"),
         ],
     );
