@@ -87,7 +87,8 @@ fn a_pull_request_is_checked_and_planned() {
     let plan = &check["jobs"]["plan"];
     let script = scripts(plan);
     assert!(
-        script.contains("plan $ENVIRONMENTS --source-branch \"$BRANCH\" --format markdown") && script.contains("<!-- meshc-plan:"),
+        script.contains("plan $ENVIRONMENTS --source-branch \"$BRANCH\" --format markdown")
+            && script.contains("<!-- meshc-plan:"),
         "{script}"
     );
     assert_eq!(plan["if"], "github.event.pull_request.head.repo.full_name == github.repository");
