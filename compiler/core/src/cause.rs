@@ -16,9 +16,12 @@ pub fn refine(compilation: &Compilation<'_>, environment: &Text, plan: &mut Plan
     let (merged, _) = Environment::merge(environment, declarations, names, &mut Diagnostics::default());
     for change in &mut plan.changes {
         let found = match change.subject.split_once('/') {
-            Some((namespace, service)) => of_service(compilation, &merged, namespace, service, change.kind, &change.text),
+            Some((namespace, service)) => {
+                of_service(compilation, &merged, namespace, service, change.kind, &change.text)
+            }
             None if matches!(change.kind, Kind::MtlsWeakened | Kind::Strengthened) => {
-                check::default_mtls(&compilation.base, &merged, &change.subject).filter(|_| change.text.contains("mTLS"))
+                check::default_mtls(&compilation.base, &merged, &change.subject)
+                    .filter(|_| change.text.contains("mTLS"))
             }
             None => None,
         };

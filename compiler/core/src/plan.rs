@@ -9,7 +9,8 @@
 //! | file | tells |
 //! |---|---|
 //! | `read` | which files differ, and the objects in them |
-//! | `policy`, `pattern` | what policies say, and sets of texts that they tell apart |
+//! | `policies`, `policy`, `pattern` | what policies say, and sets of texts that they tell apart |
+//! | `workloads`, `callers` | whom and what policies tell apart |
 //! | `reach`, `access` | who may call whom, exactly, and in words |
 //! | `protection`, `mtls` | policies that are gone, and modes |
 //! | `exposure` | hosts, paths and listeners of gateways |
@@ -18,6 +19,7 @@
 //! | `cost` | what the change costs under load |
 
 pub mod access;
+mod callers;
 mod cost;
 mod exposure;
 mod limits;
@@ -25,6 +27,7 @@ mod mtls;
 mod names;
 mod objects;
 pub mod pattern;
+mod policies;
 mod policy;
 mod protection;
 mod reach;
@@ -34,6 +37,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod unified;
+mod workloads;
 
 use std::collections::BTreeMap;
 
@@ -240,8 +244,8 @@ pub fn compare(
     let diff = read::Diff::new(&files);
     let names = names::Names::new(mesh, before, after);
     let mut out = Changes { causes, list: Vec::new() };
-    let policies = policy::Policies::read(before, after, &diff, &names)?;
-    let workloads = reach::workloads(&policies, &names);
+    let policies = policies::Policies::read(before, after, &diff, &names)?;
+    let workloads = workloads::workloads(&policies, &names);
     let told = reach::tell(&policies, &workloads, &names, &mut out);
     mtls::tell(&policies, &workloads, &diff, &names, &mut out);
     protection::tell(&policies, &diff, &names, &mut out);

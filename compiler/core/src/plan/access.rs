@@ -162,6 +162,21 @@ pub(super) fn sentence(
     text
 }
 
+/// "`boutique/frontend` may now call `GetCart` (until now everything)".
+pub(super) fn sides(
+    who: &Caller,
+    was: &[Operation],
+    may: &[Operation],
+    service: Option<&Service>,
+    names: &Names<'_>,
+) -> String {
+    let list = |side: &[Operation]| match side.is_empty() {
+        true => "nothing".to_owned(),
+        false => operations(side, "everything", service),
+    };
+    format!("{} may now call {} (until now {})", caller(who, names), list(may), list(was))
+}
+
 fn caller(caller: &Caller, names: &Names<'_>) -> String {
     let Some(identity) = &caller.identity else { return "whoever has no identity (plaintext)".to_owned() };
     let mut text = match (identity.is_everybody(), caller.unidentified) {

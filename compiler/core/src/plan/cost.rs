@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::names::{self, Labels, Names};
-use super::policy::{Mode, Policies};
-use super::reach::{self, Workload};
+use super::policies::Policies;
+use super::policy::Mode;
 use super::read::{Diff, Object, Pair};
+use super::workloads::{self, Workload};
 use super::{Changes, Kind};
 use crate::published::Tree;
 use crate::source::Text;
@@ -36,7 +37,7 @@ pub(super) fn tell(
             // Absent and PERMISSIVE are the same, and between them nothing is cut.
             before != after && [before, after].iter().any(|mode| **mode != Mode::Permissive)
         };
-        if reach::modes(policies, workload).values().any(cut) {
+        if workloads::modes(policies, workload).values().any(cut) {
             let path = workload.path.replace("authorization-policy", "peer-authentication");
             cuts.pods(&workload.namespace, &workload.labels, &path, names);
         }

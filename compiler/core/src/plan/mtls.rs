@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::names::Names;
-use super::policy::{Mode, Policies};
-use super::reach::{self, Workload};
+use super::policies::Policies;
+use super::policy::Mode;
 use super::read::{Diff, Object};
+use super::workloads::{self, Workload};
 use super::{Changes, Kind};
 use crate::source::Text;
 
@@ -28,11 +29,11 @@ pub(super) fn tell(
 fn accepted(policies: &Policies, workloads: &[Workload<'_>], names: &Names<'_>, out: &mut Changes<'_>) {
     let of_namespace = |namespace: &Text| {
         let all = workloads.iter().find(|workload| workload.namespace == *namespace && workload.labels.is_empty())?;
-        reach::modes(policies, all).get("*").copied()
+        workloads::modes(policies, all).get("*").copied()
     };
     let mut following: BTreeMap<&Text, usize> = BTreeMap::new();
     for workload in workloads.iter().filter(|workload| !workload.labels.is_empty()) {
-        let modes = reach::modes(policies, workload);
+        let modes = workloads::modes(policies, workload);
         let wide = of_namespace(&workload.namespace);
         if wide.is_some_and(|wide| modes.values().all(|modes| *modes == wide)) {
             *following.entry(&workload.namespace).or_default() += usize::from(workload.service.is_some());

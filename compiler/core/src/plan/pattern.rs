@@ -117,10 +117,7 @@ pub(super) fn groups<'a, C: PartialEq, V: PartialEq>(
 }
 
 /// [`groups`] of classes of texts.
-pub(super) fn text_groups<'a, V: PartialEq>(
-    classes: &'a [(Text, V)],
-    is_none: impl Fn(&V) -> bool,
-) -> Vec<(Matching, &'a V)> {
+pub(super) fn text_groups<V: PartialEq>(classes: &[(Text, V)], is_none: impl Fn(&V) -> bool) -> Vec<(Matching, &V)> {
     groups(classes, |inner, outer| within(inner, outer), is_none)
         .into_iter()
         .map(|Group { whole, except, answer }| {

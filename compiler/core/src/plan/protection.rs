@@ -1,7 +1,8 @@
 //! Policies that are gone, that are no longer enforced, or that newly are.
 
 use super::names::{self, Names};
-use super::policy::{Action, Policies, Policy};
+use super::policies::Policies;
+use super::policy::{Action, Policy};
 use super::read::{Diff, Key, Pair};
 use super::{Changes, Kind};
 

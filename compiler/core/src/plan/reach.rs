@@ -3,30 +3,19 @@
 //! security/v1beta1/authorization_policy.proto and peer_authentication.proto; istio 1.31, pilot/pkg/security/authz and
 //! pilot/pkg/security/trustdomain/bundle.go).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use smol_str::format_smolstr;
 
-use super::access::{self, Access, Callee, Caller, Identity, Operation, What};
-use super::names::{self, Labels, Names};
+use super::access::{self, Access, Caller, Identity, Operation, What};
+use super::callers::{Class, fits, identities};
+use super::names::Names;
 use super::pattern::{Group, Matching, classes, groups, matches, representative, text_groups};
-use super::policy::{Action, Field, Mode, Policies, Policy, Rule, Side, Source, To};
+use super::policies::Policies;
+use super::policy::{Action, Field, Mode, Policy, Rule, Side, To};
+use super::workloads::Workload;
 use super::{Change, Changes, Kind};
-use crate::model::Service;
 use crate::source::Text;
-
-/// Pods that policies can tell from others.
-#[derive(Debug)]
-pub(super) struct Workload<'m> {
-    pub(super) subject: Text,
-    /// In the cluster.
-    pub(super) namespace: Text,
-    pub(super) labels: Labels,
-    pub(super) service: Option<&'m Service>,
-    callee: Callee,
-    /// A file about it, for the cause.
-    pub(super) path: String,
-}
 
 /// Says who gains and loses access. Returns the subjects of which it said something.
 pub(super) fn tell(
@@ -37,9 +26,14 @@ pub(super) fn tell(
 ) -> BTreeSet<Text> {
     let mut told = BTreeSet::new();
     for workload in workloads {
-        for Statement { kind, said, keep, exact } in differences(policies, workload, &names.mesh.target.trust_domain) {
+        for Statement { kind, said, keep, instead, exact } in
+            differences(policies, workload, &names.mesh.target.trust_domain)
+        {
             let gained = kind == Kind::AccessGained;
-            let text = access::sentence(&said, &keep, gained, workload.service, names);
+            let text = match &instead {
+                Some((was, may)) => access::sides(&said.caller, was, may, workload.service, names),
+                None => access::sentence(&said, &keep, gained, workload.service, names),
+            };
             let stated = workload.service.filter(|_| gained).and_then(|service| access::cause(&said, service));
             let cause = stated.or_else(|| out.causes.get(&workload.path).copied());
             told.insert(workload.subject.clone());
@@ -49,105 +43,6 @@ pub(super) fn tell(
     }
     told
 }
-
-/// The workloads whose policies may differ.
-pub(super) fn workloads<'m>(policies: &Policies, names: &Names<'m>) -> Vec<Workload<'m>> {
-    let mut out = Vec::new();
-    for (namespace, touched) in &policies.touched {
-        let mut known: BTreeSet<Labels> = BTreeSet::new();
-        let services: Vec<_> = names.services_in(namespace).collect();
-        for (home, service) in &services {
-            let labels: Labels = service.selector.iter().cloned().collect();
-            if touched.all || touched.selectors.iter().any(|selector| is_part(selector, &labels)) {
-                out.push(Workload {
-                    subject: format_smolstr!("{}/{}", home.name, service.name),
-                    namespace: namespace.clone(),
-                    service: Some(service),
-                    callee: pods(namespace, &labels),
-                    path: format!("{}authorization-policy.yaml", names.service_folder(home, service)),
-                    labels: labels.clone(),
-                });
-            }
-            known.insert(labels);
-        }
-        // Pods that policies select and no service has: of a service that is gone, or of a part of one.
-        let of_services = known.clone();
-        for selector in &touched.selectors {
-            if selector.is_empty() || of_services.contains(selector) {
-                continue;
-            }
-            let path = policies.path_of(namespace, selector).unwrap_or_default();
-            let gone = names.service_of(&path).is_none() && names.is_of_service(&path);
-            let subject = match gone {
-                true => names.subject(&path),
-                false => format_smolstr!("{} ({})", names.namespace(namespace), names::shown(selector)),
-            };
-            for (home, service) in services.iter().filter(|_| !gone) {
-                let own: Labels = service.selector.iter().cloned().collect();
-                let mut both = own.clone();
-                both.extend(selector.iter().map(|(key, value)| (key.clone(), value.clone())));
-                // A label has one value.
-                if is_part(&own, &both) && both != own && !known.contains(&both) {
-                    out.push(Workload {
-                        subject: format_smolstr!("{}/{} ({})", home.name, service.name, names::shown(selector)),
-                        namespace: namespace.clone(),
-                        service: Some(service),
-                        callee: pods(namespace, &both),
-                        path: path.clone(),
-                        labels: both.clone(),
-                    });
-                    known.insert(both);
-                }
-            }
-            if known.insert(selector.clone()) {
-                out.push(Workload {
-                    subject,
-                    namespace: namespace.clone(),
-                    service: None,
-                    callee: pods(namespace, selector),
-                    path,
-                    labels: selector.clone(),
-                });
-            }
-        }
-        if touched.all {
-            let home = names.namespace(namespace);
-            out.push(Workload {
-                subject: format_smolstr!("{home} (pods that no service has)"),
-                namespace: namespace.clone(),
-                service: None,
-                callee: Callee::Others { namespace: Some(namespace.clone()) },
-                path: format!("{}authorization-policy.yaml", names.folder_of(namespace)),
-                labels: Labels::new(),
-            });
-        }
-    }
-    if policies.touched.get(super::policy::ROOT).is_some_and(|root| root.all) {
-        out.push(Workload {
-            subject: "every other namespace".into(),
-            // No namespace can have this name.
-            namespace: "*".into(),
-            service: None,
-            callee: Callee::Others { namespace: None },
-            path: String::new(),
-            labels: Labels::new(),
-        });
-    }
-    out
-}
-
-fn pods(namespace: &Text, labels: &Labels) -> Callee {
-    let labels = labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    Callee::Pods { namespace: namespace.clone(), labels }
-}
-
-/// Whether all of these labels are among those.
-fn is_part(labels: &Labels, of: &Labels) -> bool {
-    labels.iter().all(|(key, value)| of.get(key) == Some(value))
-}
-
-/// A class of callers; nothing: without an identity.
-type Class = Option<Identity>;
 
 /// Everything that the policies of a workload tell apart.
 struct Atoms {
@@ -167,6 +62,8 @@ struct Statement {
     said: Access,
     /// Who loses a part only.
     keep: Vec<Identity>,
+    /// What they may do before and after, where that is said more simply than the difference.
+    instead: Option<(Vec<Operation>, Vec<Operation>)>,
     /// The same exactly.
     exact: Vec<Access>,
 }
@@ -178,6 +75,10 @@ fn differences(policies: &Policies, workload: &Workload<'_>, own_domain: &str) -
     let atoms = Atoms::of(&before, &after, policies, workload, own_domain);
     let before = atoms.admitted(&before, &policies.before, workload, own_domain);
     let after = atoms.admitted(&after, &policies.after, workload, own_domain);
+    let whole = |side: &[Vec<Bits>]| -> Vec<Vec<Bits>> {
+        side.iter().map(|ports| atoms.whole_ports(ports.clone(), workload)).collect()
+    };
+    let (was, may) = (whole(&before), whole(&after));
     let mut out = Vec::new();
     for (kind, new, old) in [(Kind::AccessGained, &after, &before), (Kind::AccessLost, &before, &after)] {
         let only = |new: &Vec<Bits>, old: &Vec<Bits>| -> Vec<Bits> {
@@ -186,8 +87,7 @@ fn differences(policies: &Policies, workload: &Workload<'_>, own_domain: &str) -
         };
         let changes: Vec<Vec<Bits>> =
             new.iter().zip(old).map(|(new, old)| atoms.whole_ports(only(new, old), workload)).collect();
-        let may: Vec<Vec<Bits>> = after.iter().map(|ports| atoms.whole_ports(ports.clone(), workload)).collect();
-        out.extend(atoms.statements(kind, &changes, &may, workload));
+        out.extend(atoms.statements(kind, &changes, (&was, &may), workload));
     }
     out
 }
@@ -315,12 +215,12 @@ impl Atoms {
         ports.into_iter().zip(&self.ports).map(whole).collect()
     }
 
-    /// The differences by caller, each said once. `may` is what each caller may do afterwards.
+    /// The differences by caller, each said once. `was` and `may` are what each caller may do before and afterwards.
     fn statements(
         &self,
         kind: Kind,
         changes: &[Vec<Bits>],
-        may: &[Vec<Bits>],
+        (was, may): (&[Vec<Bits>], &[Vec<Bits>]),
         workload: &Workload<'_>,
     ) -> Vec<Statement> {
         let is_none = |ports: &Vec<Bits>| ports.iter().flatten().all(|bit| !*bit);
@@ -364,6 +264,8 @@ impl Atoms {
                 identified.iter().filter(|(inner, _)| inner.is_within(wide)).map(|(inner, _)| fate(inner)).collect()
             };
             let mut said = exact.clone();
+            let told_whole = tangled(&exact.operations).then(|| self.alike(whole, (was, may))).flatten();
+            let instead = told_whole.map(|(was, may)| (self.operations(was), self.operations(may)));
             said.caller.except.retain(|except| inner(except).contains(&Fate::Differs));
             let keep = |except: &&Identity| {
                 let fates = inner(except);
@@ -377,15 +279,32 @@ impl Atoms {
             });
             match part_of {
                 Some(statement) => statement.exact.push(exact),
-                None => out.push(Statement { kind, said, keep, exact: vec![exact] }),
+                None => out.push(Statement { kind, said, keep, instead, exact: vec![exact] }),
             }
         }
         if let Some(ports) = unidentified {
             let caller = Caller { unidentified: true, identity: None, except: Vec::new() };
             let said = access(caller, ports);
-            out.push(Statement { kind, exact: vec![said.clone()], said, keep: Vec::new() });
+            out.push(Statement { kind, exact: vec![said.clone()], said, keep: Vec::new(), instead: None });
         }
         out
+    }
+
+    /// What a class may do before and after; nothing where that differs within it.
+    fn alike<'b>(
+        &self,
+        class: &Identity,
+        (was, may): (&'b [Vec<Bits>], &'b [Vec<Bits>]),
+    ) -> Option<(&'b [Bits], &'b [Bits])> {
+        let within = |caller: &Class| caller.as_ref().is_some_and(|identity| identity.is_within(class));
+        let mut sides = self
+            .callers
+            .iter()
+            .zip(was.iter().zip(may))
+            .filter(|(caller, _)| within(caller))
+            .map(|(_, (was, may))| (was.as_slice(), may.as_slice()));
+        let first = sides.next()?;
+        sides.all(|other| other == first).then_some(first)
     }
 
     fn operations(&self, ports: &[Bits]) -> Vec<Operation> {
@@ -422,6 +341,16 @@ enum Fate {
     Keeps,
     /// Something else has to be said.
     Differs,
+}
+
+/// Whether operations are hard to follow as a list: all but some, in more than one place.
+fn tangled(operations: &[Operation]) -> bool {
+    operations.iter().any(|operation| match &operation.what {
+        What::Everything | What::Connections => !operation.port.except.is_empty() && operations.len() > 1,
+        What::Requests { method, paths } => {
+            !method.except.is_empty() || paths.iter().any(|paths| !paths.except.is_empty())
+        }
+    })
 }
 
 /// Whether nothing is set in both.
@@ -463,152 +392,4 @@ impl Matched {
         };
         Self { callers: atoms.callers.iter().map(from).collect(), ports: atoms.ports.iter().map(bits).collect() }
     }
-}
-
-/// Whether a source matches a class of callers.
-fn fits(source: &Source, policy: &Policy, caller: &Class, own_domain: &str) -> bool {
-    let parts = caller.as_ref().map(|identity| {
-        [&identity.domain, &identity.namespace, &identity.account].map(|class| representative(&class.replace('?', "*")))
-    });
-    let is = |check: &dyn Fn(&[String; 3]) -> bool| parts.as_ref().is_some_and(check);
-    let by_principal = |pattern: &str| {
-        is(&|[domain, namespace, account]| {
-            let rest = format!("/ns/{namespace}/sa/{account}");
-            aliases(pattern, own_domain).iter().any(|pattern| matches(pattern, &format!("{domain}{rest}")))
-        })
-    };
-    let by_namespace = |pattern: &str| is(&|[_, namespace, _]| matches(pattern, namespace));
-    let by_account = |pattern: &str| {
-        is(&|[_, namespace, account]| {
-            let (of, name) = pattern.split_once('/').unwrap_or((&policy.scope.namespace, pattern));
-            dotted(of, namespace) && dotted(name, account)
-        })
-    };
-    source.principals.holds(by_principal) && source.namespaces.holds(by_namespace) && source.accounts.holds(by_account)
-}
-
-/// The trust domain that stands for the mesh's own, whatever that is called.
-const ANY_NAME_OF_OURS: &str = "cluster.local";
-
-/// A principal's pattern under every name of the mesh's own trust domain, if it names that.
-fn aliases(pattern: &str, own_domain: &str) -> Vec<String> {
-    match pattern.split_once("/ns/") {
-        Some((domain, rest)) if domain == ANY_NAME_OF_OURS || domain == own_domain => {
-            [ANY_NAME_OF_OURS, own_domain].iter().map(|name| format!("{name}/ns/{rest}")).collect()
-        }
-        _ => vec![pattern.to_owned()],
-    }
-}
-
-/// An account's pattern is a regular expression in which `.` matched any character, until the fix of istio issue 59700.
-/// Which patch level runs is not known: what may be admitted is taken to be.
-fn dotted(pattern: &str, value: &str) -> bool {
-    pattern.chars().count() == value.chars().count()
-        && pattern.chars().zip(value.chars()).all(|(pattern, value)| pattern == '.' || pattern == value)
-}
-
-/// The classes of identities that policies tell apart.
-fn identities<'p>(policies: impl Iterator<Item = &'p Policy> + Clone, own_domain: &str) -> BTreeSet<Identity> {
-    let mut domains: BTreeSet<Text> = BTreeSet::from(["*".into(), own_domain.into()]);
-    let mut pairs: BTreeSet<(Text, Text)> = BTreeSet::from([("*".into(), "*".into())]);
-    let mut product = false;
-    for policy in policies {
-        for source in policy.rules.iter().flat_map(|rule| rule.from.iter().flatten()) {
-            for pattern in source.principals.patterns() {
-                let (domain, namespace, account) = principal(pattern);
-                product |= pattern.contains('*');
-                if domain != ANY_NAME_OF_OURS {
-                    domains.insert(domain);
-                }
-                pairs.insert((namespace, account));
-            }
-            for pattern in source.namespaces.patterns() {
-                product |= pattern.contains('*');
-                pairs.insert((pattern.into(), "*".into()));
-            }
-            for pattern in source.accounts.patterns() {
-                let (namespace, name) = pattern.split_once('/').unwrap_or((&policy.scope.namespace, pattern));
-                pairs.insert((namespace.into(), name.into()));
-                if pattern.contains('.') {
-                    // What only looks like it.
-                    pairs.insert((namespace.replace('.', "?").into(), name.replace('.', "?").into()));
-                }
-            }
-        }
-    }
-    let mut out = BTreeSet::new();
-    if product {
-        let parts = |part: fn(&(Text, Text)) -> &Text| classes(pairs.iter().map(|pair| part(pair).as_str()));
-        let (namespaces, accounts) = (parts(|pair| &pair.0), parts(|pair| &pair.1));
-        pairs = namespaces
-            .iter()
-            .flat_map(|namespace| accounts.iter().map(move |account| (namespace.clone(), account.clone())))
-            .collect();
-        domains = classes(domains.iter().map(Text::as_str)).into_iter().collect();
-    }
-    for domain in &domains {
-        out.extend(pairs.iter().map(|(namespace, account)| Identity {
-            domain: domain.clone(),
-            namespace: namespace.clone(),
-            account: account.clone(),
-        }));
-    }
-    out
-}
-
-/// Trust domain, namespace and account of a principal's pattern, `*` where it does not say.
-fn principal(pattern: &str) -> (Text, Text, Text) {
-    let anything = || Text::new_static("*");
-    match (pattern.strip_suffix('*'), pattern.strip_prefix('*')) {
-        // `DOMAIN/ns/NAMESPACE/sa/ACC*` and shorter.
-        (Some(prefix), _) => match prefix.split_once("/ns/") {
-            None => (format_smolstr!("{prefix}*"), anything(), anything()),
-            Some((domain, rest)) => match rest.split_once("/sa/") {
-                Some((namespace, account)) => (domain.into(), namespace.into(), format_smolstr!("{account}*")),
-                None if rest.contains('/') => {
-                    (domain.into(), rest.split('/').next().unwrap_or(rest).into(), anything())
-                }
-                None => (domain.into(), format_smolstr!("{rest}*"), anything()),
-            },
-        },
-        // `*IN/ns/NAMESPACE/sa/ACCOUNT` and shorter.
-        (None, Some(suffix)) => match suffix.rsplit_once("/sa/") {
-            None => (anything(), anything(), format_smolstr!("*{}", suffix.rsplit('/').next().unwrap_or(suffix))),
-            Some((rest, account)) => match rest.rsplit_once("/ns/") {
-                Some((domain, namespace)) => (format_smolstr!("*{domain}"), namespace.into(), account.into()),
-                None => (anything(), format_smolstr!("*{}", rest.rsplit('/').next().unwrap_or(rest)), account.into()),
-            },
-        },
-        (None, None) => {
-            match pattern.split_once("/ns/").and_then(|(domain, rest)| Some((domain, rest.split_once("/sa/")?))) {
-                Some((domain, (namespace, account))) => (domain.into(), namespace.into(), account.into()),
-                // It names nobody.
-                None => (anything(), anything(), anything()),
-            }
-        }
-    }
-}
-
-impl Policies {
-    /// A file whose policy selects exactly this: the new one, else the published one.
-    fn path_of(&self, namespace: &str, selector: &Labels) -> Option<String> {
-        let find = |side: &Side| side.path_of(namespace, selector);
-        find(&self.after).or_else(|| find(&self.before))
-    }
-}
-
-/// Transitions of a workload's modes, by port; `*` is every port that has none of its own.
-pub(super) fn modes(policies: &Policies, workload: &Workload<'_>) -> BTreeMap<Text, (Mode, Mode)> {
-    let mut ports: BTreeSet<Text> = BTreeSet::from(["*".into()]);
-    for side in [&policies.before, &policies.after] {
-        ports.extend(side.ports(&workload.namespace, &workload.labels));
-    }
-    let mode = |side: &Side, port: &Text| side.mode(&workload.namespace, &workload.labels, Some(port));
-    ports
-        .into_iter()
-        .map(|port| {
-            let modes = (mode(&policies.before, &port), mode(&policies.after, &port));
-            (port, modes)
-        })
-        .collect()
 }
