@@ -14,6 +14,7 @@
 //! | `next` | the next commit: for `plan` and for `publish` |
 //! | `commit`, `message` | trees, packs, signatures; text |
 //! | `publish` | the loop |
+//! | `rollback`, `resume` | holds, from prepared files, and their end |
 //! | `verify` | whether what is published is what was computed |
 //!
 //! libgit2 opens only repositories that this crate made. The user's own are asked through their `git`, and never
@@ -28,6 +29,8 @@ pub mod program;
 pub mod publish;
 pub mod record;
 pub mod remote;
+pub mod resume;
+pub mod rollback;
 pub mod source;
 pub mod store;
 pub mod verify;
