@@ -9,13 +9,14 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use git2::{ObjectType, Oid};
+use git2::Oid;
 
 use crate::commit::{Blobs, Changes, Identity, create_with_blobs};
 use crate::error::{Error, Result};
 use crate::folder::Commit;
 use crate::message::message;
 use crate::remote::{Pushed, Remote};
+use crate::status::lossy;
 
 /// For how long lost races are run again, however many others push.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -295,10 +296,7 @@ pub(crate) fn extend(
             let mut holds = Vec::new();
             for name in order.names {
                 let path = name.state(order.folder, "hold");
-                if let Some((id, Some(ObjectType::Blob))) = at.entry(&path)? {
-                    let blob = repository.find_blob(id)?;
-                    holds.push((name.clone(), String::from_utf8_lossy(blob.content()).into_owned()));
-                }
+                holds.extend(lossy(&at, &path)?.map(|text| (name.clone(), text)));
             }
             return Ok(Outcome::Already { tip, holds });
         };
