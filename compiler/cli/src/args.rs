@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check, completions, explain, fmt, init, man, publish, render, verify};
+use crate::commands::{check, completions, explain, fmt, init, man, publish, render, resume, rollback, verify};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Render(render::RenderArgs),
     Publish(publish::PublishArgs),
     Verify(verify::VerifyArgs),
+    Rollback(rollback::RollbackArgs),
+    Resume(resume::ResumeArgs),
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),

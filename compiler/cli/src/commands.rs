@@ -8,6 +8,8 @@ pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod publish;
 pub(crate) mod render;
+pub(crate) mod resume;
+pub(crate) mod rollback;
 pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
@@ -42,7 +44,7 @@ impl Command {
             Command::Explain(args) => args.state.iter_mut().collect(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Verify(args) => args.deploy.iter_mut().collect(),
-            Command::Completions(_) | Command::Publish(_) => Vec::new(),
+            Command::Completions(_) | Command::Publish(_) | Command::Rollback(_) | Command::Resume(_) => Vec::new(),
         };
         for path in paths {
             *path = typed(folder, path);
@@ -67,6 +69,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Render(args) => render::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
         Command::Verify(args) => verify::run(&session, &args),
+        Command::Rollback(args) => rollback::run(&session, &args),
+        Command::Resume(args) => resume::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),
