@@ -106,11 +106,6 @@ impl Place {
         let git = git.with_variable("GIT_COMMITTER_NAME", user).with_variable("GIT_COMMITTER_EMAIL", mail);
         Ok(Identity::of(&git)?)
     }
-
-    /// The deadline for one exchange with a server.
-    pub(crate) const fn deadline(&self) -> Duration {
-        self.deadline
-    }
 }
 
 impl Deployed {
