@@ -94,9 +94,9 @@ pub fn possibly_live(
             if settle == 0 || commit.time().seconds().saturating_add(settle) <= now {
                 break;
             }
-            at = commit.parent_id(0).ok();
+            at = remote.store().parents(&commit).first().copied();
             if at.is_none() {
-                cut = repository.is_shallow();
+                cut = remote.store().ends_at(id);
                 if !cut && seen.insert(None) {
                     live.push(None);
                 }

@@ -13,6 +13,9 @@ use crate::store::Store;
 /// The reference of our copy that follows the branch.
 const TIP: &str = "refs/meshc/tip";
 
+/// How many commits the first deepening fetches, and how many times as many each further one.
+const FIRST_DEEPER: u32 = 8;
+
 /// A deploy repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
@@ -61,8 +64,8 @@ pub struct Remote {
     /// Settings of the user's checkout, such as credentials of a CI job.
     settings: Vec<(String, String)>,
     deadline: Duration,
-    /// How many commits back the store's history reaches; nothing: all of it.
-    depth: Option<u32>,
+    /// How many commits the next deepening fetches.
+    deeper: u32,
     /// The user's pre-push hooks run, as they do by hand.
     hooks: bool,
 }
@@ -82,7 +85,7 @@ impl Remote {
             Location::Url(url) => Store::copy_of(project, url, patience)?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1), hooks: true })
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, deeper: FIRST_DEEPER, hooks: true })
     }
 
     /// Opens a repository for a rollback: it waits for nobody who publishes from the same folder, and no pre-push hook
@@ -99,7 +102,7 @@ impl Remote {
             Location::Url(url) => Store::copy_at_once(project, url, deadline.max(Duration::from_secs(60)))?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1), hooks: false })
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, deeper: FIRST_DEEPER, hooks: false })
     }
 
     /// Where it is.
@@ -129,17 +132,21 @@ impl Remote {
         if self.store.reference(TIP)? == Some(tip) && self.store.repository().find_commit(tip).is_ok() {
             return Ok(Some(tip));
         }
-        self.fetch(&url)
+        // Only the first fetch is cut off. To cut again would forget where the last one was, and take commits for whole
+        // that are not (git 2.39 prunes `shallow` and then offers them as had).
+        let first = self.store.reference(TIP)?.is_none();
+        self.fetch(&url, first.then_some("--depth=1"))
     }
 
-    /// Fetches more of the history, as far as one doubling of the depth goes; false where all of it is there.
+    /// Fetches more of the history, eight times as much each time; false where all of it is there.
     pub fn deepen(&mut self) -> Result<bool> {
         let Location::Url(url) = self.location.clone() else { return Ok(false) };
-        if !self.store.repository().is_shallow() {
+        if !self.store.is_shallow() {
             return Ok(false);
         }
-        self.depth = self.depth.map(|depth| depth.saturating_mul(8));
-        self.fetch(&url)?;
+        let deeper = format!("--deepen={}", self.deeper);
+        self.deeper = self.deeper.saturating_mul(8);
+        self.fetch(&url, Some(&deeper))?;
         Ok(true)
     }
 
@@ -228,12 +235,11 @@ impl Remote {
         Ok(None)
     }
 
-    fn fetch(&mut self, url: &str) -> Result<Option<Oid>> {
+    fn fetch(&mut self, url: &str, reach: Option<&str>) -> Result<Option<Oid>> {
         let refspec = format!("+refs/heads/{}:{TIP}", self.branch);
-        let depth = self.depth.map(|depth| format!("--depth={depth}"));
         let mut arguments = vec!["-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags"];
         arguments.extend(["--no-write-fetch-head", "--refmap=", "--no-recurse-submodules"]);
-        arguments.extend(depth.as_deref());
+        arguments.extend(reach);
         arguments.extend(["--", url, &refspec]);
         let finished = self.git().run(&arguments, b"")?;
         if !finished.succeeded() {

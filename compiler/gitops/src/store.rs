@@ -2,6 +2,7 @@
 //! that libgit2 does happens here, so that no unusual repository of the user (sha256, reftable, partial, owned by
 //! somebody else) is ever opened by it, and no checkout of theirs is touched.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ pub const FOLDER: &str = ".meshc";
 pub struct Store {
     path: PathBuf,
     repository: Repository,
+    /// Commits whose parents were not fetched.
+    boundary: BTreeSet<Oid>,
     _lock: Option<File>,
 }
 
@@ -34,7 +37,7 @@ impl Store {
     pub fn embedded_at_once(project: &Path) -> Result<Self> {
         let path = folder(project)?.join("deploy.git");
         let repository = open_or_make(&path)?;
-        let store = Self { path, repository, _lock: None };
+        let store = Self { boundary: boundary(&path), path, repository, _lock: None };
         store.remove_stale_locks();
         Ok(store)
     }
@@ -60,7 +63,7 @@ impl Store {
         wait_for(&lock, &lock_path, patience)?;
         let path = folder.join(name);
         let repository = open_or_make(&path)?;
-        let store = Self { path, repository, _lock: Some(lock) };
+        let store = Self { boundary: boundary(&path), path, repository, _lock: Some(lock) };
         store.remove_stale_locks();
         Ok(store)
     }
@@ -78,7 +81,24 @@ impl Store {
     /// Opens the repository anew: libgit2 keeps what it once read of shallow boundaries and packs.
     pub fn reopen(&mut self) -> Result<()> {
         self.repository = Repository::open_bare(&self.path)?;
+        self.boundary = boundary(&self.path);
         Ok(())
+    }
+
+    /// The parents of a commit, as far as they were fetched. libgit2 1.9.7 does not know the boundary of a repository
+    /// that is opened as a bare one (src/libgit2/repository.c, git_repository_open_bare loads no grafts).
+    pub fn parents(&self, commit: &git2::Commit<'_>) -> Vec<Oid> {
+        if self.ends_at(commit.id()) { Vec::new() } else { commit.parent_ids().collect() }
+    }
+
+    /// Whether the history was fetched only as far as this commit.
+    pub fn ends_at(&self, commit: Oid) -> bool {
+        self.boundary.contains(&commit)
+    }
+
+    /// Whether there is more of the history than was fetched.
+    pub fn is_shallow(&self) -> bool {
+        !self.boundary.is_empty()
     }
 
     /// What a branch of this repository points to.
@@ -158,6 +178,11 @@ pub fn folder(project: &Path) -> Result<PathBuf> {
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     Error::Local(format!("cannot write `{}`: {error}", path.display()))
+}
+
+fn boundary(path: &Path) -> BTreeSet<Oid> {
+    let text = std::fs::read_to_string(path.join("shallow")).unwrap_or_default();
+    text.lines().filter_map(|line| Oid::from_str(line.trim()).ok()).collect()
 }
 
 fn short_digest(url: &str) -> String {
