@@ -301,6 +301,63 @@ mod tests {
         assert_eq!(Location::parse("../deploy.git", here), Location::Url("/project/../deploy.git".to_owned()));
     }
 
+    /// Adds a commit to a branch, as somebody else would.
+    fn commit(repository: &git2::Repository, name: &str) -> Oid {
+        let git = Git::new(repository.path(), Duration::from_secs(20));
+        let tip = repository.refname_to_id("refs/heads/main").ok();
+        let changes: crate::commit::Changes<'_> = [(name.to_owned(), Some(name.into()))].into();
+        let mut identity = crate::commit::Identity::of(&git).unwrap();
+        identity.signs = false;
+        let commit = crate::commit::create(repository, &git, tip, &changes, "m\n", &identity).unwrap();
+        repository.reference("refs/heads/main", commit, true, "").unwrap();
+        commit
+    }
+
+    /// How many commits can be reached.
+    fn reach(remote: &Remote, tip: Oid) -> usize {
+        let mut next = vec![tip];
+        let mut count = 0;
+        while let Some(id) = next.pop() {
+            let found = remote.store().repository().find_commit(id).unwrap();
+            next.extend(remote.store().parents(&found));
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn history_is_whole_as_far_as_it_was_fetched_whoever_commits_in_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = git2::Repository::init_bare(folder.path().join("server.git")).unwrap();
+        (0..20).for_each(|n| drop(commit(&server, &n.to_string())));
+        let location = Location::Url(format!("file://{}", server.path().display()));
+        let project = folder.path().join("project");
+        let open = || Remote::open(location.clone(), "main", &project, &[], Duration::from_secs(20)).unwrap();
+        let mut remote = open();
+        let tip = remote.tip().unwrap().unwrap();
+        assert_eq!(reach(&remote, tip), 1);
+        for round in 0..3 {
+            // One of ours on what was fetched, and one of somebody else on that.
+            let tip = remote.tip().unwrap();
+            let git = remote.git();
+            let changes: crate::commit::Changes<'_> = [(format!("ours/{round}"), Some("x".into()))].into();
+            let mut identity = crate::commit::Identity::of(&git).unwrap();
+            identity.signs = false;
+            let repository = remote.store().repository();
+            let ours = crate::commit::create(repository, &git, tip, &changes, "m\n", &identity).unwrap();
+            assert_eq!(remote.push(tip, ours).unwrap(), Pushed::Done);
+            commit(&server, &format!("theirs/{round}"));
+            drop(remote);
+            remote = open();
+        }
+        let tip = remote.tip().unwrap().unwrap();
+        assert_eq!(reach(&remote, tip), 7);
+        while remote.deepen().unwrap() {
+            reach(&remote, tip);
+        }
+        assert_eq!(reach(&remote, tip), 26);
+    }
+
     #[test]
     fn passwords_are_not_printed() {
         assert_eq!(without_password("https://me:secret@h/a"), "https://me@h/a");

@@ -23,7 +23,10 @@ fn eight_at_once_make_one_commit() {
         (0..8).map(|n| Running::start(&mut if n % 2 == 0 { program() } else { script(n / 2) })).collect();
     let said: Vec<String> = running.into_iter().map(|one| one.finish(LIMIT).ended(0).stdout).collect();
     assert_eq!(shop.server.log("main").len(), before + 1, "{said:?}");
-    assert_eq!(said.iter().filter(|text| text.contains("already")).count(), 7, "{said:?}");
+    // Who pressed within the same second made the very same commit, and may say so.
+    let tip = shop.server.tip("main").unwrap();
+    assert!(said.iter().any(|text| text.contains("already")), "{said:?}");
+    assert!(said.iter().all(|text| text.contains("already") || text.contains(&tip[..10])), "{said:?}");
     assert_eq!(shop.weights("main", "web"), [100, 0]);
     shop.server.fsck();
 }
