@@ -22,7 +22,10 @@ Exit codes:
   0  done; warnings and notes may have been printed
   1  the project has errors, or what was asked does not hold
   2  the command was used wrongly
-  3  a file could not be read or written"
+  3  a file could not be read or written
+  4  a server refused what was pushed
+  5  a server could not be reached in time, or others were faster every time
+  6  it is committed, and was not seen in the cluster in the time given"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -83,3 +83,15 @@ fn neither_a_project_nor_a_clone_is_said() {
     );
     assert!(run.ended(1).stderr.contains("neither a project nor a clone of a deploy repository"));
 }
+
+#[test]
+fn a_copy_that_was_just_made_is_deepened_to_what_may_still_be_live() {
+    let shop = Shop::published();
+    shop.edit("timeout 1s", "timeout 2s");
+    shop.meshc(&["publish", "--allow-dirty"]).ended(0);
+    std::fs::remove_dir_all(shop.project().join(".meshc")).unwrap();
+    shop.edit("timeout 2s", "timeout 3s");
+    let url = format!("file://{}", shop.server.url());
+    shop.meshc(&["publish", "--allow-dirty", "--repository", &url]).ended(0);
+    assert!(shop.server.text("main", super::VIRTUAL_SERVICE).contains("timeout: 3s"));
+}
