@@ -329,7 +329,9 @@ mod tests {
     fn history_is_whole_as_far_as_it_was_fetched_whoever_commits_in_between() {
         let folder = tempfile::tempdir().unwrap();
         let server = git2::Repository::init_bare(folder.path().join("server.git")).unwrap();
-        (0..20).for_each(|n| drop(commit(&server, &n.to_string())));
+        for n in 0..20 {
+            commit(&server, &n.to_string());
+        }
         let location = Location::Url(format!("file://{}", server.path().display()));
         let project = folder.path().join("project");
         let open = || Remote::open(location.clone(), "main", &project, &[], Duration::from_secs(20)).unwrap();

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use meshc_tests::servers::ack_dropper::AckDropper;
+use meshc_tests::servers::black_hole::BlackHole;
 use meshc_tests::servers::daemon::GitDaemon;
 use meshc_tests::servers::process::Running;
 use tempfile::TempDir;
@@ -141,4 +143,37 @@ fn killed_at_any_moment_it_can_be_done_again() {
         assert_eq!(shop.weights("main", "web"), [100, 0]);
         shop.server.fsck();
     }
+}
+
+#[test]
+fn an_answer_that_is_lost_is_no_second_commit() {
+    for script in [false, true] {
+        let shop = Shop::published();
+        shop.promoted("web", 5);
+        let before = shop.server.log("main").len();
+        let clone = shop.clone();
+        let daemon = GitDaemon::start(shop.server.root());
+        let dropper = AckDropper::start(&daemon, &shop.server, "main", 1);
+        let url = dropper.url("deploy.git");
+        let run = if script {
+            clone.git(&["remote", "set-url", "origin", &url]);
+            clone.make(&["rollback"])
+        } else {
+            shop.meshc(&["rollback", "--repository", &url])
+        };
+        run.ended(0);
+        assert_eq!(dropper.lost(), 1);
+        assert_eq!(shop.server.log("main").len(), before + 1);
+        assert_eq!(shop.weights("main", "web"), [100, 0]);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_given_up_on() {
+    let shop = Shop::published();
+    let hole = BlackHole::start();
+    let url = hole.git_url("deploy.git");
+    let run = shop.meshc(&["rollback", "--repository", &url, "--deadline", "2s"]).ended(5);
+    assert!(run.stderr.contains("did not end within 2 s"), "{}", run.stderr);
+    assert!(run.took < Duration::from_secs(15), "{:?}", run.took);
 }
