@@ -295,6 +295,7 @@ fn subject(environment: &str) -> Subject {
         unfinished: false,
     };
     Subject {
+        branch: "main".to_owned(),
         folder: environment.to_owned(),
         record: record.stamped(),
         metadata: None,

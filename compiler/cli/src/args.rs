@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{bootstrap, check, completions, doctor, explain, fmt, init, man, plan, publish, render, verify};
+use crate::commands::{
+    bootstrap, check, completions, doctor, explain, fmt, init, man, plan, publish, rehearse, render, resume, rollback,
+    status, verify, why,
+};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -20,7 +23,10 @@ Exit codes:
   0  done; warnings and notes may have been printed
   1  the project has errors, or what was asked does not hold
   2  the command was used wrongly
-  3  a file could not be read or written"
+  3  a file could not be read or written
+  4  a server refused what was pushed
+  5  a server could not be reached in time, or others were faster every time
+  6  it is committed, and was not seen in the cluster in the time given"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -83,6 +89,11 @@ pub(crate) enum Command {
     Plan(plan::PlanArgs),
     Publish(publish::PublishArgs),
     Verify(verify::VerifyArgs),
+    Status(status::StatusArgs),
+    Why(why::WhyArgs),
+    Rollback(rollback::RollbackArgs),
+    Resume(resume::ResumeArgs),
+    Rehearse(rehearse::RehearseArgs),
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
     Bootstrap(bootstrap::BootstrapArgs),

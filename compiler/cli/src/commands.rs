@@ -10,8 +10,13 @@ pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod publish;
+pub(crate) mod rehearse;
 pub(crate) mod render;
+pub(crate) mod resume;
+pub(crate) mod rollback;
+pub(crate) mod status;
 pub(crate) mod verify;
+pub(crate) mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,7 +51,15 @@ impl Command {
             Command::Bootstrap(args) => args.paths(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Verify(args) => args.deploy.iter_mut().collect(),
-            Command::Completions(_) | Command::Plan(_) | Command::Publish(_) | Command::Doctor(_) => Vec::new(),
+            Command::Completions(_)
+            | Command::Doctor(_)
+            | Command::Plan(_)
+            | Command::Publish(_)
+            | Command::Status(_)
+            | Command::Why(_)
+            | Command::Rollback(_)
+            | Command::Resume(_)
+            | Command::Rehearse(_) => Vec::new(),
         };
         for path in paths {
             *path = typed(folder, path);
@@ -78,6 +91,11 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Plan(args) => plan::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
         Command::Verify(args) => verify::run(&session, &args),
+        Command::Status(args) => status::run(&session, &args),
+        Command::Why(args) => why::run(&session, &args),
+        Command::Rehearse(args) => rehearse::run(&session, &args),
+        Command::Rollback(args) => rollback::run(&session, &args),
+        Command::Resume(args) => resume::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
         Command::Bootstrap(args) => bootstrap::run(&session, &args),

@@ -1,6 +1,8 @@
 //! What `plan`, `publish` and `verify` share: the sources with their place in git, the repository that an environment
-//! is published to, and its rendering against what is published there.
+//! is published to, and its rendering against what is published there. [`deployed`] is for those who work with what is
+//! published, and compile nothing.
 
+pub(crate) mod deployed;
 pub(crate) mod sources;
 pub(crate) mod target;
 pub(crate) mod turn;

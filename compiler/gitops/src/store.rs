@@ -2,6 +2,7 @@
 //! that libgit2 does happens here, so that no unusual repository of the user (sha256, reftable, partial, owned by
 //! somebody else) is ever opened by it, and no checkout of theirs is touched.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,11 +17,13 @@ use crate::program::Git;
 /// The folder of the project that holds our repositories. It ignores itself.
 pub const FOLDER: &str = ".meshc";
 
-/// A bare repository, locked against other processes that use it.
+/// A bare repository. Whoever publishes has it locked against other processes that do.
 pub struct Store {
     path: PathBuf,
     repository: Repository,
-    _lock: File,
+    /// Commits whose parents were not fetched.
+    boundary: BTreeSet<Oid>,
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -29,29 +32,38 @@ impl Store {
         Self::open(project, "deploy.git", patience)
     }
 
+    /// The embedded deploy repository, not locked: for what may not wait for a publish. Branches still move from what
+    /// was read only, and objects are written whole.
+    pub fn embedded_at_once(project: &Path) -> Result<Self> {
+        let path = folder(project)?.join("deploy.git");
+        let repository = open_or_make(&path)?;
+        let store = Self { boundary: boundary(&path), path, repository, _lock: None };
+        store.outlast_locks();
+        Ok(store)
+    }
+
     /// The copy of a remote repository, which is made where there is none.
     pub fn copy_of(project: &Path, url: &str, patience: Duration) -> Result<Self> {
-        let digest = digest(url.as_bytes());
-        let short: String = digest.chars().skip("sha256:".len()).take(16).collect();
-        Self::open(project, &format!("copy-{short}.git"), patience)
+        Self::open(project, &format!("copy-{}.git", short_digest(url)), patience)
+    }
+
+    /// A copy of a remote repository for what may not wait for a publish: the usual one, or where somebody works with
+    /// that, one of its own.
+    pub fn copy_at_once(project: &Path, url: &str, patience: Duration) -> Result<Self> {
+        match Self::copy_of(project, url, Duration::ZERO) {
+            Err(Error::Refused(_)) => Self::open(project, &format!("urgent-{}.git", short_digest(url)), patience),
+            opened => opened,
+        }
     }
 
     fn open(project: &Path, name: &str, patience: Duration) -> Result<Self> {
-        let folder = project.join(FOLDER);
-        let failed =
-            |what: &Path, error: &std::io::Error| Error::Local(format!("cannot write `{}`: {error}", what.display()));
-        std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
-        let ignore = folder.join(".gitignore");
-        // A run that was killed may have left an empty one.
-        if std::fs::metadata(&ignore).map_or(0, |data| data.len()) == 0 {
-            std::fs::write(&ignore, "*\n").map_err(|error| failed(&ignore, &error))?;
-        }
+        let folder = folder(project)?;
         let lock_path = folder.join(format!("{name}.lock"));
-        let lock = File::create(&lock_path).map_err(|error| failed(&lock_path, &error))?;
+        let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
         wait_for(&lock, &lock_path, patience)?;
         let path = folder.join(name);
         let repository = open_or_make(&path)?;
-        let store = Self { path, repository, _lock: lock };
+        let store = Self { boundary: boundary(&path), path, repository, _lock: Some(lock) };
         store.outlast_locks();
         Ok(store)
     }
@@ -69,7 +81,24 @@ impl Store {
     /// Opens the repository anew: libgit2 keeps what it once read of shallow boundaries and packs.
     pub fn reopen(&mut self) -> Result<()> {
         self.repository = Repository::open_bare(&self.path)?;
+        self.boundary = boundary(&self.path);
         Ok(())
+    }
+
+    /// The parents of a commit, as far as they were fetched. libgit2 1.9.7 does not know the boundary of a repository
+    /// that is opened as a bare one (src/libgit2/repository.c, git_repository_open_bare loads no grafts).
+    pub fn parents(&self, commit: &git2::Commit<'_>) -> Vec<Oid> {
+        if self.ends_at(commit.id()) { Vec::new() } else { commit.parent_ids().collect() }
+    }
+
+    /// Whether the history was fetched only as far as this commit.
+    pub fn ends_at(&self, commit: Oid) -> bool {
+        self.boundary.contains(&commit)
+    }
+
+    /// Whether there is more of the history than was fetched.
+    pub fn is_shallow(&self) -> bool {
+        !self.boundary.is_empty()
     }
 
     /// What a branch of this repository points to.
@@ -149,6 +178,31 @@ impl Store {
         }
         locks
     }
+}
+
+/// The project's folder of ours, which is made where there is none.
+pub fn folder(project: &Path) -> Result<PathBuf> {
+    let folder = project.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
+    let ignore = folder.join(".gitignore");
+    // A run that was killed may have left an empty one.
+    if std::fs::metadata(&ignore).map_or(0, |data| data.len()) == 0 {
+        std::fs::write(&ignore, "*\n").map_err(|error| cannot_write(&ignore, &error))?;
+    }
+    Ok(folder)
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    Error::Local(format!("cannot write `{}`: {error}", path.display()))
+}
+
+fn boundary(path: &Path) -> BTreeSet<Oid> {
+    let text = std::fs::read_to_string(path.join("shallow")).unwrap_or_default();
+    text.lines().filter_map(|line| Oid::from_str(line.trim()).ok()).collect()
+}
+
+fn short_digest(url: &str) -> String {
+    digest(url.as_bytes()).chars().skip("sha256:".len()).take(16).collect()
 }
 
 fn open_or_make(path: &Path) -> Result<Repository> {

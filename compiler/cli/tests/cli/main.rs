@@ -10,3 +10,5 @@ mod generated;
 mod init;
 mod machines;
 mod render;
+#[cfg(unix)]
+mod rollback;
