@@ -14,6 +14,7 @@ pub use value::duration;
 mod access;
 mod canary;
 mod environment;
+mod freeze;
 mod removal;
 pub(crate) mod traffic;
 mod workload;
