@@ -2,3 +2,5 @@
 
 pub mod dice;
 pub mod generate;
+#[cfg(unix)]
+pub mod servers;

@@ -15,6 +15,9 @@ const PACK_FROM: usize = 500;
 /// What a commit changes: text by path from the root, or nothing where the file goes.
 pub type Changes<'t> = BTreeMap<String, Option<std::borrow::Cow<'t, str>>>;
 
+/// Files that get the content of an object that the repository has, by path from the root.
+pub type Blobs = BTreeMap<String, Oid>;
+
 /// Who makes a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -71,6 +74,11 @@ impl Identity {
     pub fn author(&self) -> &str {
         self.author.rfind('>').and_then(|end| self.author.get(..=end)).unwrap_or(&self.author)
     }
+
+    /// `SECONDS ZONE` of the committer: seconds since 1970, and the zone as git writes it.
+    pub fn time(&self) -> &str {
+        self.committer.rsplit_once("> ").map_or("", |(_, time)| time)
+    }
 }
 
 /// Makes a commit on top of `tip`. Objects are written; no reference moves.
@@ -84,12 +92,12 @@ pub fn create(
 ) -> Result<Oid> {
     let written = changes.values().filter(|text| text.is_some()).count();
     if written < PACK_FROM {
-        return commit(repository, git, tip, changes, message, identity);
+        return create_with_blobs(repository, git, tip, changes, &Blobs::new(), message, identity);
     }
     // Objects gather in memory, and are written as one pack with its index.
     let odb = repository.odb()?;
     let mempack = odb.add_new_mempack_backend(1_000)?;
-    let made = tree(repository, tip, changes)?;
+    let made = tree(repository, tip, changes, &Blobs::new())?;
     let mut pack = git2::Buf::new();
     mempack.dump(repository, &mut pack)?;
     mempack.reset()?;
@@ -102,20 +110,22 @@ pub fn create(
     commit_tree(&repository, git, tip, made, message, identity)
 }
 
-fn commit(
+/// The same, with files that get the content of objects that are there: nothing of them is read.
+pub fn create_with_blobs(
     repository: &Repository,
     git: &Git,
     tip: Option<Oid>,
     changes: &Changes<'_>,
+    blobs: &Blobs,
     message: &str,
     identity: &Identity,
 ) -> Result<Oid> {
-    let made = tree(repository, tip, changes)?;
+    let made = tree(repository, tip, changes, blobs)?;
     commit_tree(repository, git, tip, made, message, identity)
 }
 
 /// The tip's tree with the changes. Modes and entries of others stay as they are.
-fn tree(repository: &Repository, tip: Option<Oid>, changes: &Changes<'_>) -> Result<Oid> {
+fn tree(repository: &Repository, tip: Option<Oid>, changes: &Changes<'_>, blobs: &Blobs) -> Result<Oid> {
     let base = match tip {
         Some(tip) => repository.find_commit(tip)?.tree()?,
         None => repository.find_tree(repository.treebuilder(None)?.write()?)?,
@@ -134,6 +144,9 @@ fn tree(repository: &Repository, tip: Option<Oid>, changes: &Changes<'_>) -> Res
             }
             None => {}
         }
+    }
+    for (path, id) in blobs {
+        update.upsert(path.as_str(), *id, FileMode::Blob);
     }
     Ok(update.create_updated(repository, &base)?)
 }

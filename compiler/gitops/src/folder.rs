@@ -65,6 +65,11 @@ impl<'r> Commit<'r> {
         }
     }
 
+    /// The text of an object, whatever bytes it has: for people.
+    pub fn lossy(&self, id: Oid) -> Result<String> {
+        Ok(String::from_utf8_lossy(self.repository.find_blob(id)?.content()).into_owned())
+    }
+
     /// The names of what is in a folder, sorted.
     pub fn names(&self, folder: &str) -> Result<Vec<String>> {
         let Some((id, Some(ObjectType::Tree))) = self.entry(folder)? else { return Ok(Vec::new()) };

@@ -14,6 +14,9 @@
 //! | `next` | the next commit: for `plan` and for `publish` |
 //! | `commit`, `message` | trees, packs, signatures; text |
 //! | `publish` | the loop |
+//! | `rollback`, `resume` | holds, from prepared files, and their end |
+//! | `status`, `history` | what a commit says of an environment; how a release came there |
+//! | `script` | the same for people who have git and make alone |
 //! | `verify` | whether what is published is what was computed |
 //!
 //! libgit2 opens only repositories that this crate made. The user's own are asked through their `git`, and never
@@ -22,13 +25,18 @@
 pub mod commit;
 mod error;
 pub mod folder;
+pub mod history;
 pub mod message;
 pub mod next;
 pub mod program;
 pub mod publish;
 pub mod record;
 pub mod remote;
+pub mod resume;
+pub mod rollback;
+pub mod script;
 pub mod source;
+pub mod status;
 pub mod store;
 pub mod verify;
 pub mod world;

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::folder::{Commit, Folder, id_of};
 use crate::record::{self, Record};
 use crate::remote::Remote;
+use crate::script;
 use crate::verify;
 
 /// What the sources declare, rendered against the state that a tip records.
@@ -47,6 +48,8 @@ pub struct Subject {
     pub overwrite: bool,
     /// End releases that run or are held, where their service goes.
     pub end_releases: bool,
+    /// The branch that is published to, which the script for rollbacks names.
+    pub branch: String,
 }
 
 /// The next commit.
@@ -61,6 +64,8 @@ pub struct Next<'r> {
     pub changes: Changes<'static>,
     /// Commits that may be live beside the tip.
     pub unsettled: usize,
+    /// Files of somebody else that stand where the script for rollbacks would.
+    pub not_written: Vec<&'static str>,
 }
 
 /// The commits that the cluster may have, oldest first, the tip last: a commit may be live until one that came after
@@ -128,6 +133,14 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
         refuse_drift(tip, subject, &folder, &changes)?;
     }
     releases(tip, subject, rendering, &step, &mut changes)?;
+    let mut not_written = Vec::new();
+    // Without them nobody could roll back, so that they are worth a commit of their own; after an uninstall, nothing is
+    // left to roll back.
+    if !rendering.bundle.files.is_empty() {
+        let (scripts, foreign) = script::changes(tip, &subject.branch)?;
+        changes.extend(scripts);
+        not_written = foreign;
+    }
     if !changes.is_empty() {
         let record =
             Record { unfinished: !step.is_last(), ..rendering.record.as_ref().unwrap_or(&subject.record).clone() };
@@ -137,7 +150,7 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
         }
         set(tip, &mut changes, format!("{}/.gitattributes", subject.folder), ATTRIBUTES.to_owned())?;
     }
-    Ok(Next { folder, before, step, changes, unsettled: live.len().saturating_sub(1) })
+    Ok(Next { folder, before, step, changes, unsettled: live.len().saturating_sub(1), not_written })
 }
 
 /// Digests in locks are of exactly these bytes: no checkout may translate line ends. The files are not marked as

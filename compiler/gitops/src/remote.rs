@@ -63,6 +63,8 @@ pub struct Remote {
     deadline: Duration,
     /// How many commits back the store's history reaches; nothing: all of it.
     depth: Option<u32>,
+    /// The user's pre-push hooks run, as they do by hand.
+    hooks: bool,
 }
 
 impl Remote {
@@ -80,7 +82,24 @@ impl Remote {
             Location::Url(url) => Store::copy_of(project, url, patience)?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1) })
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1), hooks: true })
+    }
+
+    /// Opens a repository for a rollback: it waits for nobody who publishes from the same folder, and no pre-push hook
+    /// of the user runs.
+    pub fn open_urgent(
+        location: Location,
+        branch: &str,
+        project: &Path,
+        settings: &[(String, String)],
+        deadline: Duration,
+    ) -> Result<Self> {
+        let store = match &location {
+            Location::Embedded => Store::embedded_at_once(project)?,
+            Location::Url(url) => Store::copy_at_once(project, url, deadline.max(Duration::from_secs(60)))?,
+        };
+        let settings = settings.to_vec();
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1), hooks: false })
     }
 
     /// Where it is.
@@ -135,7 +154,8 @@ impl Remote {
         // No word of the server decides (they differ between servers and versions): the branch itself does.
         for attempt in 0_u32.. {
             let refspec = format!("{new}:refs/heads/{}", self.branch);
-            let finished = match self.git().run(&["push", "--porcelain", "--", url, &refspec], b"") {
+            let hooks = if self.hooks { "--verify" } else { "--no-verify" };
+            let finished = match self.git().run(&["push", "--porcelain", hooks, "--", url, &refspec], b"") {
                 Ok(finished) if finished.succeeded() => return Ok(Pushed::Done),
                 Ok(finished) => Ok(finished),
                 // It may have arrived all the same.

@@ -102,11 +102,7 @@ impl Checkout {
 
     /// Settings that other runs of `git` take over from this checkout.
     pub fn settings(&self) -> Result<Vec<(String, String)>> {
-        let finished = self.git.run(&["config", "--list", "--local", "--includes", "-z"], b"")?;
-        let text = String::from_utf8_lossy(&finished.stdout);
-        let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
-        let carried = |key: &str| CARRIED.iter().any(|prefix| key.starts_with(prefix)) || CARRIED_NAMES.contains(&key);
-        Ok(entries.filter(|(key, _)| carried(key)).map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+        settings(&self.git)
     }
 
     /// Which of these files, relative to the project's folder, are not what the commit has: changed, staged, not
@@ -220,6 +216,15 @@ impl Checkout {
         }
         compare(&there, &self.commit, other)
     }
+}
+
+/// Settings of a repository that other runs of `git` take over from there.
+pub fn settings(git: &Git) -> Result<Vec<(String, String)>> {
+    let finished = git.run(&["config", "--list", "--local", "--includes", "-z"], b"")?;
+    let text = String::from_utf8_lossy(&finished.stdout);
+    let entries = text.split('\0').filter_map(|entry| entry.split_once('\n'));
+    let carried = |key: &str| CARRIED.iter().any(|prefix| key.starts_with(prefix)) || CARRIED_NAMES.contains(&key);
+    Ok(entries.filter(|(key, _)| carried(key)).map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
 }
 
 /// Id, author, date and subject of a commit; nothing where there is none.

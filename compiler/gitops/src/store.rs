@@ -16,11 +16,11 @@ use crate::program::Git;
 /// The folder of the project that holds our repositories. It ignores itself.
 pub const FOLDER: &str = ".meshc";
 
-/// A bare repository, locked against other processes that use it.
+/// A bare repository. Whoever publishes has it locked against other processes that do.
 pub struct Store {
     path: PathBuf,
     repository: Repository,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Store {
@@ -29,28 +29,38 @@ impl Store {
         Self::open(project, "deploy.git", patience)
     }
 
+    /// The embedded deploy repository, not locked: for what may not wait for a publish. Branches still move from what
+    /// was read only, and objects are written whole.
+    pub fn embedded_at_once(project: &Path) -> Result<Self> {
+        let path = folder(project)?.join("deploy.git");
+        let repository = open_or_make(&path)?;
+        let store = Self { path, repository, _lock: None };
+        store.remove_stale_locks();
+        Ok(store)
+    }
+
     /// The copy of a remote repository, which is made where there is none.
     pub fn copy_of(project: &Path, url: &str, patience: Duration) -> Result<Self> {
-        let digest = digest(url.as_bytes());
-        let short: String = digest.chars().skip("sha256:".len()).take(16).collect();
-        Self::open(project, &format!("copy-{short}.git"), patience)
+        Self::open(project, &format!("copy-{}.git", short_digest(url)), patience)
+    }
+
+    /// A copy of a remote repository for what may not wait for a publish: the usual one, or where somebody works with
+    /// that, one of its own.
+    pub fn copy_at_once(project: &Path, url: &str, patience: Duration) -> Result<Self> {
+        match Self::copy_of(project, url, Duration::ZERO) {
+            Err(Error::Refused(_)) => Self::open(project, &format!("urgent-{}.git", short_digest(url)), patience),
+            opened => opened,
+        }
     }
 
     fn open(project: &Path, name: &str, patience: Duration) -> Result<Self> {
-        let folder = project.join(FOLDER);
-        let failed =
-            |what: &Path, error: &std::io::Error| Error::Local(format!("cannot write `{}`: {error}", what.display()));
-        std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, &error))?;
-        let ignore = folder.join(".gitignore");
-        if !ignore.exists() {
-            std::fs::write(&ignore, "*\n").map_err(|error| failed(&ignore, &error))?;
-        }
+        let folder = folder(project)?;
         let lock_path = folder.join(format!("{name}.lock"));
-        let lock = File::create(&lock_path).map_err(|error| failed(&lock_path, &error))?;
+        let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
         wait_for(&lock, &lock_path, patience)?;
         let path = folder.join(name);
         let repository = open_or_make(&path)?;
-        let store = Self { path, repository, _lock: lock };
+        let store = Self { path, repository, _lock: Some(lock) };
         store.remove_stale_locks();
         Ok(store)
     }
@@ -133,6 +143,25 @@ impl Store {
             let _ = std::fs::remove_file(lock);
         }
     }
+}
+
+/// The project's folder of ours, which is made where there is none.
+pub fn folder(project: &Path) -> Result<PathBuf> {
+    let folder = project.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
+    let ignore = folder.join(".gitignore");
+    if !ignore.exists() {
+        std::fs::write(&ignore, "*\n").map_err(|error| cannot_write(&ignore, &error))?;
+    }
+    Ok(folder)
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
+    Error::Local(format!("cannot write `{}`: {error}", path.display()))
+}
+
+fn short_digest(url: &str) -> String {
+    digest(url.as_bytes()).chars().skip("sha256:".len()).take(16).collect()
 }
 
 fn open_or_make(path: &Path) -> Result<Repository> {

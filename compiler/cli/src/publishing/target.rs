@@ -98,6 +98,7 @@ impl Target {
             settle: self.settle,
             overwrite: false,
             end_releases: false,
+            branch: self.branch.clone(),
         }
     }
 }
