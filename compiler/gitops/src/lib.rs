@@ -31,6 +31,7 @@ pub mod next;
 pub mod program;
 pub mod publish;
 pub mod record;
+mod releases;
 pub mod remote;
 pub mod resume;
 pub mod rollback;

@@ -4,7 +4,7 @@ use meshc_core::state::Record;
 
 use crate::evidence::{Evidence, Verdict, number};
 use crate::judge;
-use crate::measure::{Measured, Measurements, since};
+use crate::measure::{LOOK_SECONDS, Measured, Measurements, since};
 use crate::plan::{Manual, NoData, Plan, frozen_until};
 
 /// What a decision is made from.
@@ -131,7 +131,9 @@ fn decision(
         Err(why) => Some(why.to_owned()),
         Ok(_) => evidence.iter().find(|evidence| evidence.verdict == Verdict::NoData).map(reason),
     };
-    if let (Some(why), true, NoData::Rollback) = (&blind, now >= ends, plan.no_data) {
+    // A stage without a duration is looked at for a while, too.
+    let silent = now >= ends.max(live.saturating_add(LOOK_SECONDS));
+    if let (Some(why), true, NoData::Rollback) = (&blind, silent, plan.no_data) {
         return Decision::Abort { why: format!("no data at the end of its stage: {why}") };
     }
     if now <= live {

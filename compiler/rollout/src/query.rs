@@ -75,7 +75,10 @@ impl Subject {
     /// A query of the user's own. It may name `namespace`, `service`, `stable`, `canary` and `window`.
     pub fn own(&self, query: &str) -> Result<String, String> {
         let values = context! {
-            namespace => self.namespace, service => self.service, stable => self.stable, canary => self.canary,
+            namespace => self.namespace.as_str(),
+            service => self.service.as_str(),
+            stable => self.stable.as_str(),
+            canary => self.canary.as_str(),
             window => WINDOW,
         };
         strict().render_str(query, values).map_err(|error| error.to_string())
@@ -83,11 +86,11 @@ impl Subject {
 
     fn render(&self, template: &str, reporter: Reporter, version: &str, percent: u32) -> Result<String, String> {
         let values = context! {
-            namespace => self.namespace,
-            hosts => self.hosts,
+            namespace => self.namespace.as_str(),
+            hosts => self.hosts.join("|"),
             grpc => if self.grpc { GRPC_FAILURES } else { "" },
-            stable => self.stable,
-            canary => self.canary,
+            stable => self.stable.as_str(),
+            canary => self.canary.as_str(),
             version,
             reporter => match reporter { Reporter::Destination => "destination", Reporter::Source => "source" },
             quantile => f64::from(percent) / 100.0,
