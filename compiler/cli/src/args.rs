@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check, completions, explain, fmt, init, man, publish, render, verify};
+use crate::commands::{
+    check, completions, explain, fmt, init, man, promote, publish, rehearse, render, resume, rollback, status, verify, why,
+};
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
 #[derive(Debug, Parser)]
@@ -80,6 +82,12 @@ pub(crate) enum Command {
     Render(render::RenderArgs),
     Publish(publish::PublishArgs),
     Verify(verify::VerifyArgs),
+    Status(status::StatusArgs),
+    Why(why::WhyArgs),
+    Promote(promote::PromoteArgs),
+    Rollback(rollback::RollbackArgs),
+    Resume(resume::ResumeArgs),
+    Rehearse(rehearse::RehearseArgs),
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
     Completions(completions::CompletionsArgs),

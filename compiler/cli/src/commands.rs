@@ -6,9 +6,15 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod promote;
 pub(crate) mod publish;
+pub(crate) mod rehearse;
 pub(crate) mod render;
+pub(crate) mod resume;
+pub(crate) mod rollback;
+pub(crate) mod status;
 pub(crate) mod verify;
+pub(crate) mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,7 +48,14 @@ impl Command {
             Command::Explain(args) => args.state.iter_mut().collect(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Verify(args) => args.deploy.iter_mut().collect(),
-            Command::Completions(_) | Command::Publish(_) => Vec::new(),
+            Command::Completions(_)
+            | Command::Publish(_)
+            | Command::Status(_)
+            | Command::Why(_)
+            | Command::Promote(_)
+            | Command::Rollback(_)
+            | Command::Resume(_)
+            | Command::Rehearse(_) => Vec::new(),
         };
         for path in paths {
             *path = typed(folder, path);
@@ -67,6 +80,12 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Render(args) => render::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
         Command::Verify(args) => verify::run(&session, &args),
+        Command::Status(args) => status::run(&session, &args),
+        Command::Why(args) => why::run(&session, &args),
+        Command::Promote(args) => promote::run(&session, &args),
+        Command::Rehearse(args) => rehearse::run(&session, &args),
+        Command::Rollback(args) => rollback::run(&session, &args),
+        Command::Resume(args) => resume::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),

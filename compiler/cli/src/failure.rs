@@ -13,6 +13,8 @@ const FILE: u8 = 3;
 const REJECTED: u8 = 4;
 /// A server could not be reached, or others were faster every time: the same command may succeed later.
 const UNREACHABLE: u8 = 5;
+/// It is committed, and was not seen in the cluster in the time given.
+const NOT_LIVE: u8 = 6;
 
 /// Why a command ends with a code other than 0.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) enum Failure {
     Rejected(String),
     /// A server could not be reached in time.
     Unreachable(String),
+    /// It is committed, and was not seen in the cluster in the time given.
+    NotLive(String),
 }
 
 impl From<meshc_gitops::Error> for Failure {
@@ -60,6 +64,7 @@ impl Failure {
             Failure::ReportedFile | Failure::File(_) => FILE,
             Failure::Rejected(_) => REJECTED,
             Failure::Unreachable(_) => UNREACHABLE,
+            Failure::NotLive(_) => NOT_LIVE,
         }
     }
 
@@ -71,7 +76,8 @@ impl Failure {
             | Failure::Usage(text)
             | Failure::File(text)
             | Failure::Rejected(text)
-            | Failure::Unreachable(text) => Some(text),
+            | Failure::Unreachable(text)
+            | Failure::NotLive(text) => Some(text),
         }
     }
 }

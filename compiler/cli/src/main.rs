@@ -7,14 +7,18 @@ mod args;
 mod commands;
 mod disk;
 mod failure;
+mod figures;
 mod folder;
+mod live;
 mod output;
 mod paths;
 mod pipeline;
 mod progress;
 mod publishing;
+mod releases;
 mod replace;
 mod report;
+mod time;
 
 use std::process::ExitCode;
 

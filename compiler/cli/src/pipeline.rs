@@ -229,7 +229,7 @@ fn select(declared: &[Text], asked: &[String]) -> Result<Vec<Text>, Failure> {
 }
 
 /// The sentence about an environment that nobody declared.
-fn unknown_environment(declared: &[Text], name: &str) -> String {
+pub(crate) fn unknown_environment(declared: &[Text], name: &str) -> String {
     let names = || declared.iter().map(Text::as_str);
     match suggest::nearest(name, names()) {
         Some(near) => format!("there is no environment `{name}`; did you mean `{near}`?"),

@@ -1,6 +1,8 @@
 //! What `plan`, `publish` and `verify` share: the sources with their place in git, the repository that an environment
-//! is published to, and its rendering against what is published there.
+//! is published to, and its rendering against what is published there. [`deployed`] is for those who work with what is
+//! published, and compile nothing.
 
+pub(crate) mod deployed;
 pub(crate) mod sources;
 pub(crate) mod target;
 
@@ -11,6 +13,8 @@ use meshc_core::source::Text;
 use meshc_core::state::{Record, State};
 use meshc_gitops::folder::Commit;
 use meshc_gitops::next::Rendering;
+use meshc_gitops::publish;
+use meshc_rollout::plan;
 
 use crate::commands::Session;
 use crate::failure::Failure;
@@ -60,6 +64,12 @@ impl<'p> Publishing<'p> {
         let folder = self.folder(environment);
         let names = self.versioned.iter().map(|(namespace, service)| (namespace, service));
         let mut state = State::read(&folder, names, |path| commit.text(path).map_err(|error| error.to_string()));
+        let now = publish::now();
+        for name in &self.versioned {
+            if let Some(recorded) = state.services.get_mut(name) {
+                recorded.at(now);
+            }
+        }
         let mut rendered = self.compilation.render(environment, &state);
         let mut rendering = Rendering::default();
         if let Some(mesh) = &rendered.mesh {
@@ -84,6 +94,25 @@ impl<'p> Publishing<'p> {
         }
         let Some(mesh) = rendered.mesh.filter(|_| !failed) else { return Err(Failure::Reported) };
         rendering.bundle = rendered.bundle;
+        for namespace in &mesh.namespaces {
+            for service in &namespace.services {
+                let (namespace_name, service_name) = (&namespace.name, &service.name);
+                let record = service.routing.as_ref().and_then(|routing| routing.record.as_ref());
+                if let Some(record) = record {
+                    let path = format!("state/{folder}/{namespace_name}/{service_name}.json");
+                    rendering.states.insert(path, record.to_text());
+                }
+                let compiled = plan::compile(&folder, namespace, service, &rendered.facts, &rendering.bundle);
+                let compiled = compiled.map_err(|why| {
+                    Failure::Refused(format!(
+                        "nothing was published: the release of `{namespace_name}/{service_name}` cannot be measured: {why}"
+                    ))
+                })?;
+                if let Some(plan) = compiled {
+                    rendering.plans.insert(plan::path(&folder, namespace_name, service_name), plan.to_text());
+                }
+            }
+        }
         rendering.releases =
             rendered.releases.into_iter().map(|(namespace, service, shares)| ((namespace, service), shares)).collect();
         for namespace in &mesh.namespaces {

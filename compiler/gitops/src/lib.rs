@@ -16,6 +16,7 @@
 //! | `publish` | the loop |
 //! | `rollback`, `resume` | holds, from prepared files, and their end |
 //! | `status`, `history` | what a commit says of an environment; how a release came there |
+//! | `rehearse` | a rollback on a scratch clone |
 //! | `script` | the same for people who have git and make alone |
 //! | `verify` | whether what is published is what was computed |
 //!
@@ -31,6 +32,7 @@ pub mod next;
 pub mod program;
 pub mod publish;
 pub mod record;
+pub mod rehearse;
 mod releases;
 pub mod remote;
 pub mod resume;

@@ -199,8 +199,22 @@ impl Run<'_> {
                 *made.borrow_mut() = Some(new);
                 Ok(rendering)
             },
-            |next, rendering| message::of(publishing, target, args.uninstall, next, rendering, made.borrow().as_ref()),
+            |next, rendering| {
+                self.tell_foreign(&next.not_written);
+                message::of(publishing, target, args.uninstall, next, rendering, made.borrow().as_ref())
+            },
         )
+    }
+
+    /// Files that stand where the script for rollbacks would.
+    fn tell_foreign(&self, files: &[&str]) {
+        for file in files {
+            self.publishing.session.output.tell(&format!(
+                "note: `{file}` in the root of the deploy repository is not of meshc and stays as it is: without meshc, roll \
+                 back with {}\n",
+                if *file == "Makefile" { "`sh rollback.sh`" } else { "the commands of docs/rollback.md" }
+            ));
+        }
     }
 
     /// `after staging`: what is published there must be what these sources render to.

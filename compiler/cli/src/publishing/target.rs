@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use meshc_core::model::traffic::Millis;
-use meshc_core::source::Text;
+use meshc_core::source::{SourceMap, Spanned, Text};
 use meshc_gitops::next::Subject;
 use meshc_gitops::remote::{Location, Remote};
 
@@ -49,17 +49,9 @@ impl Target {
     pub(crate) fn of(publishing: &Publishing<'_>, environment: &Text, args: &TargetArgs) -> Self {
         let facts = publishing.compilation.facts(environment);
         let deploy = facts.deploy.clone().unwrap_or_default();
+        let sources = &publishing.sources.project.sources;
         let project = &publishing.session.folder;
-        let location = match (&args.repository, &deploy.repository) {
-            (Some(text), _) if text == "embedded" => Location::Embedded,
-            (Some(text), _) => Location::parse(text, project),
-            (None, None) => Location::Embedded,
-            (None, Some(stated)) => {
-                let file = publishing.sources.project.sources.file(stated.span.file).path.as_str();
-                let folder = Path::new(file).parent().map_or_else(PathBuf::new, Path::to_path_buf);
-                Location::parse(&stated.value, &project.join(folder))
-            }
-        };
+        let location = location(args.repository.as_deref(), deploy.repository.as_ref(), sources, project);
         let branch = args.branch.clone().or_else(|| deploy.branch.as_ref().map(Text::to_string));
         let Millis(settle) = facts.settle();
         Self {
@@ -99,6 +91,24 @@ impl Target {
             overwrite: false,
             end_releases: false,
             branch: self.branch.clone(),
+        }
+    }
+}
+
+/// The repository that is typed, else the one that is stated: relative to the file that states it.
+pub(crate) fn location(
+    typed: Option<&str>,
+    stated: Option<&Spanned<Text>>,
+    sources: &SourceMap,
+    project: &Path,
+) -> Location {
+    match (typed, stated) {
+        (Some("embedded"), _) | (None, None) => Location::Embedded,
+        (Some(text), _) => Location::parse(text, project),
+        (None, Some(stated)) => {
+            let file = sources.file(stated.span.file).path.as_str();
+            let folder = Path::new(file).parent().map_or_else(PathBuf::new, Path::to_path_buf);
+            Location::parse(&stated.value, &project.join(folder))
         }
     }
 }

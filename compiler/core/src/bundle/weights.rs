@@ -57,6 +57,47 @@ pub fn are_those_of(text: &str, held: &str, stable: &str, canary: &str, weight: 
     Ok(found == expected)
 }
 
+/// An object that carries weights, as far as a live one must be like it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routes {
+    /// Its namespace in the cluster.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Destination and weight of each entry of each route, in order.
+    pub shares: Vec<Value>,
+}
+
+/// The routes of a VirtualService; nothing for an object of another kind.
+///
+/// The error is a text that is no YAML.
+pub fn routes(text: &str) -> Result<Option<Routes>, String> {
+    let object = read(text)?;
+    let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if word("/kind") != "VirtualService" {
+        return Ok(None);
+    }
+    let (namespace, name) = (word("/metadata/namespace"), word("/metadata/name"));
+    Ok(Some(Routes { namespace, name, shares: shares(&object) }))
+}
+
+/// Destination and weight of each entry of each route of an object, in order. A single entry without a weight takes
+/// all (istio 1.31, networking/v1/virtual_service.proto, HTTPRouteDestination.weight).
+pub fn shares(object: &Value) -> Vec<Value> {
+    let mut list = Vec::new();
+    for protocol in ["http", "tls", "tcp"] {
+        let rules = object.pointer(&format!("/spec/{protocol}")).and_then(Value::as_array);
+        for entry in rules.into_iter().flatten().filter_map(|rule| rule.get("route")?.as_array()) {
+            for destination in entry {
+                let weight = destination.get("weight").cloned();
+                let weight = weight.unwrap_or_else(|| if entry.len() == 1 { 100.into() } else { 0.into() });
+                list.push(serde_json::json!([destination.get("destination"), weight]));
+            }
+        }
+    }
+    list
+}
+
 fn read(text: &str) -> Result<Value, String> {
     yaml_serde::from_str(text).map_err(|error| format!("cannot be read as YAML: {error}"))
 }
@@ -123,6 +164,19 @@ mod tests {
             "spec:\n  http:\n  - route:\n    - destination:\n        host: a\n        subset: v1\n      weight: {v1}\n    \
              - destination:\n        host: a\n        subset: v2-0\n      weight: {v2}\n    timeout: {timeout}\n"
         )
+    }
+
+    #[test]
+    fn shares_are_compared_without_the_rest_of_an_object() {
+        let object = |v1, v2, timeout| {
+            format!("kind: VirtualService\nmetadata:\n  name: a\n  namespace: n\n{}", route(v1, v2, timeout))
+        };
+        let of = |text: &str| routes(text).unwrap().unwrap();
+        assert_eq!((of(&object(100, 0, "1s")).name, of(&object(100, 0, "1s")).namespace), ("a".into(), "n".into()));
+        assert_eq!(of(&object(100, 0, "1s")), of(&object(100, 0, "2s")));
+        assert_ne!(of(&object(100, 0, "1s")).shares, of(&object(95, 5, "1s")).shares);
+        assert_eq!(routes("kind: DestinationRule\n"), Ok(None));
+        assert!(routes("\t").is_err());
     }
 
     #[test]
