@@ -4,7 +4,7 @@
 use meshc_core::state::Record;
 
 use crate::evidence::{Evidence, Verdict};
-use crate::measure::{GateReading, Measured, Reading};
+use crate::measure::{GateReading, Measured, Reading, since};
 use crate::plan::{Gate, Metric, Plan, Relative};
 
 /// Everything that a decision on a weight above 0 rests on.
@@ -132,7 +132,7 @@ fn gate(record: &Record, plan: &Plan, gate: &Gate, reading: &GateReading, measur
     };
     let failed = measured.failed.as_ref().ok().copied();
     evidence.verdict = match (gate.metric, failed) {
-        (Metric::ErrorRate, Some(failed)) => errors(plan, limit, failed, samples),
+        (Metric::ErrorRate, Some(failed)) => errors(plan, limit, failed, samples, ended(record, plan, measured)),
         (Metric::ErrorRate, None) => Verdict::NoData,
         (Metric::Latency, _) if samples < f64::from(plan.require) => Verdict::TooFew,
         (Metric::Latency | Metric::Query, _) => {
@@ -149,31 +149,43 @@ fn gate(record: &Record, plan: &Plan, gate: &Gate, reading: &GateReading, measur
             evidence.verdict = Verdict::Failing;
             evidence.note = format!("{failing} of {} looks in a row", plan.failures);
         }
+    } else if evidence.verdict == Verdict::Failing {
+        evidence.note = "not surely, and its stage lasts".to_owned();
     }
     evidence
 }
 
-/// Judges an error ratio. With fewer requests than the stage needs it fails only where it would fail whatever the
-/// missing ones are: one unlucky call decides nothing, and ten failures among the first ten do not wait for the rest.
-fn errors(plan: &Plan, limit: f64, failed: f64, samples: f64) -> Verdict {
+/// Whether the time of the stage is over.
+fn ended(record: &Record, plan: &Plan, measured: &Measured) -> bool {
+    let seconds = plan.stage(record.weight).map_or(0, |stage| stage.seconds);
+    since(record).is_some_and(|since| measured.now >= since.saturating_add(plan.settle_seconds).saturating_add(seconds))
+}
+
+/// How sure a failure must be before a stage ends, in percent, where the plan says nothing.
+const EARLY_CONFIDENCE: u32 = 95;
+
+/// Judges an error ratio. At the end of its stage the value decides, or with a `confidence` its bound. Before, a failure
+/// must be sure: every look is a chance to be unlucky, and a stage is looked at many times. With fewer requests than the
+/// stage needs it must also be one whatever the missing requests are: three of the first ten are more than 1 % of two
+/// hundred.
+fn errors(plan: &Plan, limit: f64, failed: f64, samples: f64, ended: bool) -> Verdict {
     let required = f64::from(plan.require);
     if samples <= 0.0 {
         return Verdict::NoData;
     }
-    if samples < required {
-        return if failed > limit * required { Verdict::Fails } else { Verdict::TooFew };
-    }
     let ratio = (failed / samples).clamp(0.0, 1.0);
-    let Some(confidence) = plan.confidence else {
-        return if ratio > limit { Verdict::Fails } else { Verdict::Passes };
-    };
-    let (low, high) = interval(ratio, samples, confidence);
-    if low > limit {
-        Verdict::Fails
-    } else if high <= limit {
-        Verdict::Passes
-    } else {
-        Verdict::Uncertain
+    let (low, high) = interval(ratio, samples, plan.confidence.unwrap_or(EARLY_CONFIDENCE));
+    let surely = low > limit;
+    if samples < required {
+        return if surely && failed > limit * required { Verdict::Fails } else { Verdict::TooFew };
+    }
+    match (plan.confidence, ratio > limit) {
+        _ if surely => Verdict::Fails,
+        (None, true) if ended => Verdict::Fails,
+        (None, true) => Verdict::Failing,
+        (None, false) => Verdict::Passes,
+        (Some(_), _) if high <= limit => Verdict::Passes,
+        (Some(_), _) => Verdict::Uncertain,
     }
 }
 
@@ -219,13 +231,12 @@ fn callers(record: &Record, plan: &Plan, limit: f64, measured: &Measured) -> Evi
     let lost = count(&measured.lost).min(missing);
     let samples = count(&measured.sent_canary) + lost;
     let failed = count(&measured.sent_failed) + lost;
-    let required = f64::from(plan.require);
-    let verdict = if samples < required {
-        if failed > limit * required { Verdict::Fails } else { Verdict::NotJudged }
-    } else if failed / samples > limit {
-        Verdict::Fails
-    } else {
-        Verdict::Passes
+    // They abort a release and let none go on: the requests that a stage needs are those that arrive.
+    let verdict = match errors(plan, limit, failed, samples, ended(record, plan, measured)) {
+        Verdict::Passes => Verdict::Passes,
+        Verdict::Fails => Verdict::Fails,
+        Verdict::Failing => Verdict::Failing,
+        _ => Verdict::NotJudged,
     };
     Evidence {
         name: "error-rate at callers".to_owned(),

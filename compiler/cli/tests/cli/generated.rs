@@ -2,7 +2,10 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&str; 9] = ["init", "check", "render", "publish", "verify", "fmt", "explain", "completions", "man"];
+const COMMANDS: [&str; 15] = [
+    "init", "check", "render", "publish", "verify", "status", "why", "promote", "rollback", "resume", "rehearse", "fmt",
+    "explain", "completions", "man",
+];
 
 #[test]
 fn every_shell_completes_every_command() {
@@ -21,7 +24,7 @@ fn every_command_has_a_manual_page() {
     let folder = Folder::new(&[]);
     assert!(folder.meshc(&["man"]).ended(0).stdout.contains(".TH meshc 1"));
     let run = folder.meshc(&["man", "--out", "man/man1"]).ended(0);
-    assert_eq!(run.stdout, "10 pages in man/man1\n");
+    assert_eq!(run.stdout, "16 pages in man/man1\n");
     let files = folder.files("man/man1");
     assert_eq!(files.len(), COMMANDS.len() + 1);
     for command in COMMANDS {

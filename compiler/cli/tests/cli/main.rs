@@ -7,4 +7,5 @@ mod folder;
 mod generated;
 mod init;
 mod machines;
+mod promote;
 mod render;
