@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    check, completions, explain, fmt, init, man, promote, publish, rehearse, render, resume, rollback, status, verify, why,
+    check, completions, explain, fmt, init, man, promote, publish, rehearse, render, resume, rollback, status, verify,
+    why,
 };
 
 /// Check a service mesh written in .mesh files and render it as plain YAML

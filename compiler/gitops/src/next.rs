@@ -9,7 +9,7 @@ use git2::Oid;
 use meshc_core::bundle::Bundle;
 use meshc_core::published::Tree;
 use meshc_core::source::Text;
-use meshc_core::transition::{self, Step};
+use meshc_core::transition::{self, Step, Waiting};
 
 use crate::commit::Changes;
 use crate::error::{Error, Result};
@@ -29,6 +29,8 @@ pub struct Rendering {
     pub states: BTreeMap<String, String>,
     /// Compiled plans of releases, by path.
     pub plans: BTreeMap<String, String>,
+    /// What follows when this is live, because the records of releases change with it.
+    pub follows: Vec<Waiting>,
     /// Services that state a version, by logical namespace and name, with their shares: "v1 95 %, v2 5 %".
     pub releases: BTreeMap<(Text, Text), String>,
     /// What `source.json` is to say, where the sources were read from the tip; else it is the subject's.
@@ -130,7 +132,8 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
         trees.push(tip.published(&folder));
     }
     let desired = Tree::in_memory(&rendering.bundle.files, id_of);
-    let step = transition::next(&trees, &rendering.bundle, &desired).map_err(Error::Refused)?;
+    let mut step = transition::next(&trees, &rendering.bundle, &desired).map_err(Error::Refused)?;
+    step.waiting.extend(rendering.follows.iter().cloned());
     let mut changes = files(&folder, subject, &rendering.bundle, &desired, &step)?;
     if !subject.overwrite {
         refuse_drift(tip, subject, &folder, &changes)?;

@@ -59,8 +59,12 @@ fn prepared(
         let folder = service.rollback(name);
         let file = format!("{folder}/files/{path}");
         match step.instead.get(path) {
-            // The route of the tip stays for now, and with it its prepared form.
-            Some(Some(_)) => drop(kept.insert(file)),
+            // The route of the tip stays for now, and with it its prepared form, where it has one.
+            Some(Some(_)) => {
+                kept.insert(file);
+                kept.insert(format!("{folder}/summary"));
+                continue;
+            }
             Some(None) => continue,
             None => {
                 if prepared.get(&file).copied() != Some(id_of(held)) {
@@ -103,7 +107,8 @@ fn ended(
             }
             continue;
         }
-        let running = path.ends_with(".hold") || (!is_plan && tip.text(path)?.is_some_and(|text| weight(&text) != Some(0)));
+        let running =
+            path.ends_with(".hold") || (!is_plan && tip.text(path)?.is_some_and(|text| weight(&text) != Some(0)));
         if running && !subject.end_releases {
             let Service { namespace, name: service } = service;
             return Err(Error::Refused(format!(
@@ -131,7 +136,8 @@ struct Service<'p> {
 impl<'p> Service<'p> {
     /// Whose file `state/FOLDER/NS/FILE` is.
     fn of_file(folder: &str, path: &'p str) -> Option<Self> {
-        let (namespace, file) = path.strip_prefix("state/")?.strip_prefix(folder)?.strip_prefix('/')?.split_once('/')?;
+        let (namespace, file) =
+            path.strip_prefix("state/")?.strip_prefix(folder)?.strip_prefix('/')?.split_once('/')?;
         let name = [PLAN, ".json", ".hold"].into_iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(file);
         Some(Self { namespace, name })
     }
@@ -156,9 +162,7 @@ impl<'p> Service<'p> {
 
     /// Whether a file that carries weights has to wait.
     fn weights_wait(self, rendering: &Rendering, step: &Step, folder: &str) -> bool {
-        step.instead
-            .keys()
-            .any(|path| self.owns(folder, path) && rendering.bundle.held.contains_key(path))
+        step.instead.keys().any(|path| self.owns(folder, path) && rendering.bundle.held.contains_key(path))
     }
 
     /// Whether any file has to wait.

@@ -92,12 +92,7 @@ fn wait(why: impl Into<String>) -> Decision {
     Decision::Wait { why: why.into(), until: None }
 }
 
-fn decision(
-    situation: &Situation<'_>,
-    now: i64,
-    measured: Result<&Measured, &str>,
-    evidence: &[Evidence],
-) -> Decision {
+fn decision(situation: &Situation<'_>, now: i64, measured: Result<&Measured, &str>, evidence: &[Evidence]) -> Decision {
     let Situation { record, plan, .. } = *situation;
     if situation.held {
         return wait("it is held; `meshc resume` lifts the hold");

@@ -114,10 +114,13 @@ fn gate(record: &Record, plan: &Plan, gate: &Gate, reading: &GateReading, measur
             evidence.verdict = verdict;
             evidence.note = match verdict {
                 Verdict::NotJudged => "nobody calls the stable version at 100 %".to_owned(),
-                _ => format!("the stable version: {}", match &reading.baseline {
-                    Some(Err(why)) => why.as_str(),
-                    _ => "no data",
-                }),
+                _ => format!(
+                    "the stable version: {}",
+                    match &reading.baseline {
+                        Some(Err(why)) => why.as_str(),
+                        _ => "no data",
+                    }
+                ),
             };
             return evidence;
         }

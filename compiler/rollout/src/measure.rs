@@ -96,7 +96,11 @@ pub fn measure(source: &dyn Source, record: &Record, plan: &Plan, now: i64) -> M
     let window = window(record, plan, time);
     let seconds = u64::try_from(window).unwrap_or(0);
     let ask = |query: &str| {
-        if seconds == 0 { Err("the stage has just begun".to_owned()) } else { source.at(&with_window(query, seconds), time) }
+        if seconds == 0 {
+            Err("the stage has just begun".to_owned())
+        } else {
+            source.at(&with_window(query, seconds), time)
+        }
     };
     // As many looks as fit into the stage, each with a window of one length that lies in the stage.
     let fit = u32::try_from(window / LOOK_SECONDS).unwrap_or(u32::MAX).max(1);

@@ -388,9 +388,6 @@ mod tests {
     #[test]
     fn a_freeze_of_dates_ends_behind_its_last_day() {
         let freeze = [Freeze::Once { from: 100, to: 200 }];
-        assert_eq!(
-            [99, 100, 199, 200].map(|now| frozen_until(&freeze, now)),
-            [None, Some(200), Some(200), None]
-        );
+        assert_eq!([99, 100, 199, 200].map(|now| frozen_until(&freeze, now)), [None, Some(200), Some(200), None]);
     }
 }

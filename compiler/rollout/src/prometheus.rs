@@ -55,8 +55,10 @@ impl Prometheus {
         };
         match (read("certificate-file")?, read("key-file")?) {
             (Some(chain), Some(key)) => {
-                let key = PrivateKey::from_pem(&key).map_err(|_| "`key-file` holds no private key in PEM".to_owned())?;
-                tls = tls.client_cert(Some(ClientCert::new_with_certs(&certificates("certificate-file", &chain)?, key)));
+                let key =
+                    PrivateKey::from_pem(&key).map_err(|_| "`key-file` holds no private key in PEM".to_owned())?;
+                tls =
+                    tls.client_cert(Some(ClientCert::new_with_certs(&certificates("certificate-file", &chain)?, key)));
             }
             (None, None) => {}
             _ => return Err("`certificate-file` and `key-file` belong together".to_owned()),
@@ -106,7 +108,9 @@ impl Prometheus {
                 Ok(Ok(value.get_mut("data").map(Value::take).unwrap_or_default()))
             }
             (200, _) => Ok(Err(format!("`{}` does not answer as a Prometheus does", self.url))),
-            (301..=399, _) => Ok(Err(format!("`{}` leads elsewhere (HTTP {status}); name the server itself", self.url))),
+            (301..=399, _) => {
+                Ok(Err(format!("`{}` leads elsewhere (HTTP {status}); name the server itself", self.url)))
+            }
             (401 | 403, _) => Ok(Err(format!("`{}` refuses these credentials (HTTP {status})", self.url))),
             (429 | 500..=599, _) => Err(format!("`{}` answered HTTP {status} {said}", self.url).trim_end().to_owned()),
             _ => Ok(Err(format!("`{}` answered HTTP {status} {said}", self.url).trim_end().to_owned())),

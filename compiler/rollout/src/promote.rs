@@ -102,7 +102,8 @@ pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
         let at = Commit::new(repository, Some(tip))?;
         let stopped = at.entry(&stop(order.folder))?.is_some();
         for candidate in &mut candidates {
-            let forward = matches!(candidate.report.decided.decision, Decision::Advance { .. } | Decision::Finish { .. });
+            let forward =
+                matches!(candidate.report.decided.decision, Decision::Advance { .. } | Decision::Finish { .. });
             candidate.report.dropped =
                 candidate.ground != ground(&at, order.folder, &candidate.name)? || (forward && stopped);
         }
@@ -258,11 +259,7 @@ fn together(candidates: &mut [Candidate]) {
 }
 
 /// What all decisions that still hold change.
-fn changes(
-    commit: &Commit<'_>,
-    order: &Order<'_>,
-    candidates: &mut [Candidate],
-) -> Result<(Changes<'static>, Blobs)> {
+fn changes(commit: &Commit<'_>, order: &Order<'_>, candidates: &mut [Candidate]) -> Result<(Changes<'static>, Blobs)> {
     let (mut texts, mut blobs) = (Changes::new(), Blobs::new());
     for candidate in candidates.iter_mut().filter(|candidate| acts(&candidate.report)) {
         match &candidate.report.decided.decision {
@@ -349,7 +346,9 @@ fn rewritten(
         }
         match weights::moved(&text, places, weight) {
             Ok(new) if are(&new, weight) == Ok(true) => drop(texts.insert(path.clone(), Some(Cow::Owned(new)))),
-            Ok(_) => return Ok(Err(format!("the places of weights in its plan are not those of `{path}`; publish again"))),
+            Ok(_) => {
+                return Ok(Err(format!("the places of weights in its plan are not those of `{path}`; publish again")));
+            }
             Err(why) => return Ok(Err(format!("`{path}` {why}; publish again"))),
         }
     }

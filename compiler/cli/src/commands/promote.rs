@@ -137,7 +137,9 @@ fn sentence(report: &Report) -> String {
     }
     match &decided.decision {
         Decision::Advance { to } => format!("{GREEN}{canary} {weight} % -> {to} %{PLAIN}"),
-        Decision::Wait { why, until: Some(until) } => format!("{before}; {why}, {} s more", (until - decided.now).max(0)),
+        Decision::Wait { why, until: Some(until) } => {
+            format!("{before}; {why}, {} s more", (until - decided.now).max(0))
+        }
         Decision::Wait { why, until: None } => format!("{before}; {why}"),
         Decision::Abort { why } => format!("{RED}{canary} {weight} % -> 0 %, held{PLAIN}: {why}"),
         Decision::Finish { .. } => {

@@ -3,8 +3,21 @@
 use crate::folder::Folder;
 
 const COMMANDS: [&str; 15] = [
-    "init", "check", "render", "publish", "verify", "status", "why", "promote", "rollback", "resume", "rehearse", "fmt",
-    "explain", "completions", "man",
+    "init",
+    "check",
+    "render",
+    "publish",
+    "verify",
+    "status",
+    "why",
+    "promote",
+    "rollback",
+    "resume",
+    "rehearse",
+    "fmt",
+    "explain",
+    "completions",
+    "man",
 ];
 
 #[test]

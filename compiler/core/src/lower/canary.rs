@@ -138,12 +138,7 @@ fn abort(statement: &Statement, into: &mut Lowering<'_>) {
 
 /// `above stable` or `of stable` behind a threshold. An absolute error rate is at most 100 %, and a latency in percent
 /// needs something that it is a share of.
-fn relative(
-    args: &mut Args<'_>,
-    metric: &Metric,
-    threshold: Threshold,
-    into: &mut Lowering<'_>,
-) -> Option<Relative> {
+fn relative(args: &mut Args<'_>, metric: &Metric, threshold: Threshold, into: &mut Lowering<'_>) -> Option<Relative> {
     let at = args.peek().map_or(args.statement().head().after(), |word| word.span);
     let relative = if args.take_keyword("above").is_some() {
         Relative::Above

@@ -168,8 +168,7 @@ pub(super) fn read(
         })
         .collect::<Result<_, String>>()?;
     let parsed: Vec<Option<Parsed>> = read.par_iter().map(|text| parse(text.as_deref()?)).collect();
-    let parsed: BTreeMap<(&str, Id), Option<Parsed>> =
-        texts.into_iter().map(|(name, _)| name).zip(parsed).collect();
+    let parsed: BTreeMap<(&str, Id), Option<Parsed>> = texts.into_iter().map(|(name, _)| name).zip(parsed).collect();
     let mut objects = Objects::new();
     let version = |path: &str, id: Option<&Id>| {
         let (key, value) = parsed.get(&(path, *id?))?.as_ref()?;

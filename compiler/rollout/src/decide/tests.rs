@@ -72,14 +72,8 @@ fn measured(now: i64, weight: u32, requests: f64, failed: f64, latency: f64) -> 
 
 fn decided(record: &Record, plan: &Plan, measured: Measured) -> Decision {
     let measurements = Measurements::Taken(Box::new(measured));
-    let situation = Situation {
-        record,
-        plan,
-        held: false,
-        environment_held: false,
-        approved: false,
-        measurements: &measurements,
-    };
+    let situation =
+        Situation { record, plan, held: false, environment_held: false, approved: false, measurements: &measurements };
     decide(&situation).decision
 }
 
@@ -110,9 +104,8 @@ fn a_stage_lasts_from_when_its_weight_is_live() {
 #[test]
 fn what_fails_is_aborted_at_once() {
     let plan = plan();
-    let at = |now, requests, failed, latency| {
-        decided(&record(5, 1_000), &plan, measured(now, 5, requests, failed, latency))
-    };
+    let at =
+        |now, requests, failed, latency| decided(&record(5, 1_000), &plan, measured(now, 5, requests, failed, latency));
     for aborted in [
         at(LATE, 300.0, 4.0, 40.0),
         at(LATE, 300.0, 0.0, 501.0),
@@ -168,11 +161,7 @@ fn a_server_that_cannot_be_asked_is_no_success() {
 #[test]
 fn a_weight_that_is_not_live_waits() {
     // 20 % are published, and callers still send 5 %.
-    let stale = Measured {
-        sent_canary: Ok(300.0),
-        sent_stable: Ok(5_700.0),
-        ..measured(LATE, 20, 300.0, 0.0, 40.0)
-    };
+    let stale = Measured { sent_canary: Ok(300.0), sent_stable: Ok(5_700.0), ..measured(LATE, 20, 300.0, 0.0, 40.0) };
     let decision = decided(&record(20, 1_000), &plan(), stale);
     assert!(matches!(&decision, Decision::Wait { why, .. } if why.contains("not live")), "{decision:?}");
 }
@@ -316,7 +305,16 @@ fn case() -> impl Strategy<Value = Case> {
                 lost: take(7),
                 gates: vec![gate(8), gate(9)],
             };
-            Case { weight, now, held: held && approved, environment_held, approved, frozen, finished: finished && frozen, measured }
+            Case {
+                weight,
+                now,
+                held: held && approved,
+                environment_held,
+                approved,
+                frozen,
+                finished: finished && frozen,
+                measured,
+            }
         },
     )
 }

@@ -82,7 +82,8 @@ impl Deploy {
         let tip = remote.tip().expect("a tip");
         let git = remote.git();
         let identity = Identity::of(&git).expect("an identity");
-        let new = create(remote.store().repository(), &git, tip, files, "by somebody else\n", &identity).expect("a commit");
+        let new =
+            create(remote.store().repository(), &git, tip, files, "by somebody else\n", &identity).expect("a commit");
         remote.push(tip, new).expect("a push");
     }
 

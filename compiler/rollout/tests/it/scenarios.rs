@@ -200,7 +200,9 @@ fn one_commit_says_what_it_did_and_why() {
     assert!(deploy.promote(&calm).commit.is_some());
     let message = deploy.message();
     assert!(message.starts_with("promote(prod): shop/web v2 5 % -> 20 %\n"), "{message}");
-    for part in ["error-rate 0, limit 0.05, 500 requests: passes", "Mesh-Operation: promote\n", "Mesh-Service: shop/web\n"] {
+    for part in
+        ["error-rate 0, limit 0.05, 500 requests: passes", "Mesh-Operation: promote\n", "Mesh-Service: shop/web\n"]
+    {
         assert!(message.contains(part), "{part}: {message}");
     }
     let record = deploy.record();
@@ -239,7 +241,8 @@ fn a_person_approves() {
 fn files_that_are_not_what_the_state_says_are_left_alone() {
     let deploy = Deploy::publish("web", CANARY, standing());
     let path = "prod/shop/web/virtual-service.yaml";
-    let text = deploy.text(path).expect("a route").replace("weight: 95", "weight: 60").replace("weight: 5\n", "weight: 40\n");
+    let text =
+        deploy.text(path).expect("a route").replace("weight: 95", "weight: 60").replace("weight: 5\n", "weight: 40\n");
     deploy.commit(&Changes::from([(path.to_owned(), Some(text.into()))]));
     let outcome = deploy.promote(&calm);
     assert!(outcome.commit.is_none());

@@ -41,7 +41,11 @@ fn plan(preset: &Preset, confidence: Option<u32>) -> Plan {
         schema: 1,
         stable: "v1".to_owned(),
         canary: "v2".to_owned(),
-        stages: preset.stages.iter().map(|&(weight, seconds)| Stage { weight, seconds, manual: None::<Manual> }).collect(),
+        stages: preset
+            .stages
+            .iter()
+            .map(|&(weight, seconds)| Stage { weight, seconds, manual: None::<Manual> })
+            .collect(),
         gates: vec![Gate {
             name: "error-rate".to_owned(),
             metric: Metric::ErrorRate,
