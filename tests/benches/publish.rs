@@ -275,7 +275,7 @@ fn render(generated: &Generated) -> Result<BTreeMap<String, Rendering>, String> 
                 .into_iter()
                 .map(|(namespace, service, shares)| ((namespace, service), shares))
                 .collect(),
-            record: None,
+            ..Rendering::default()
         };
         renderings.insert(environment.to_string(), rendering);
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    bootstrap, check, completions, doctor, explain, fmt, init, man, plan, publish, rehearse, render, resume, rollback,
-    status, verify, why,
+    bootstrap, check, completions, doctor, explain, fmt, init, man, plan, promote, publish, rehearse, render, resume,
+    rollback, status, verify, why,
 };
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
@@ -91,6 +91,7 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     Status(status::StatusArgs),
     Why(why::WhyArgs),
+    Promote(promote::PromoteArgs),
     Rollback(rollback::RollbackArgs),
     Resume(resume::ResumeArgs),
     Rehearse(rehearse::RehearseArgs),

@@ -9,6 +9,7 @@ pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod man;
 pub(crate) mod plan;
+pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod rehearse;
 pub(crate) mod render;
@@ -57,6 +58,7 @@ impl Command {
             | Command::Publish(_)
             | Command::Status(_)
             | Command::Why(_)
+            | Command::Promote(_)
             | Command::Rollback(_)
             | Command::Resume(_)
             | Command::Rehearse(_) => Vec::new(),
@@ -93,6 +95,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Verify(args) => verify::run(&session, &args),
         Command::Status(args) => status::run(&session, &args),
         Command::Why(args) => why::run(&session, &args),
+        Command::Promote(args) => promote::run(&session, &args),
         Command::Rehearse(args) => rehearse::run(&session, &args),
         Command::Rollback(args) => rollback::run(&session, &args),
         Command::Resume(args) => resume::run(&session, &args),

@@ -7,13 +7,18 @@ pub(crate) mod sources;
 pub(crate) mod target;
 pub(crate) mod turn;
 
+use meshc_core::bundle::lock::LOCK_FILE;
+use meshc_core::check::environment::Facts;
 use meshc_core::compile::Compilation;
 use meshc_core::diagnostic::Diagnostics;
 use meshc_core::model::Mesh;
 use meshc_core::source::Text;
 use meshc_core::state::{Record, State};
+use meshc_core::transition::Waiting;
 use meshc_gitops::folder::Commit;
 use meshc_gitops::next::Rendering;
+use meshc_gitops::publish;
+use meshc_rollout::plan;
 
 use crate::commands::Session;
 use crate::failure::Failure;
@@ -29,6 +34,8 @@ pub(crate) struct Publishing<'p> {
     found: Diagnostics,
     /// Services whose state is read.
     versioned: Vec<(Text, Text)>,
+    /// The clock by which old versions are kept; nothing: they are kept.
+    now: Option<i64>,
 }
 
 /// One environment, rendered against the state at a commit.
@@ -43,7 +50,12 @@ impl<'p> Publishing<'p> {
         let mut found = sources.found.clone();
         let compilation = Compilation::new(&sources.project, &mut found);
         let versioned = compilation.versioned();
-        Self { session, sources, compilation, found, versioned }
+        Self { session, sources, compilation, found, versioned, now: Some(publish::now()) }
+    }
+
+    /// The same without a clock: what is published is judged by what is recorded, not by what is due.
+    pub(crate) fn without_clock(self) -> Self {
+        Self { now: None, ..self }
     }
 
     /// Shows what was found where nothing of an environment can be rendered, so that there is no environment to do it
@@ -63,6 +75,11 @@ impl<'p> Publishing<'p> {
         let folder = self.folder(environment);
         let names = self.versioned.iter().map(|(namespace, service)| (namespace, service));
         let mut state = State::read(&folder, names, |path| commit.text(path).map_err(|error| error.to_string()));
+        for name in &self.versioned {
+            if let (Some(recorded), Some(now)) = (state.services.get_mut(name), self.now) {
+                recorded.at(now);
+            }
+        }
         let mut rendered = self.compilation.render(environment, &state);
         let mut rendering = Rendering::default();
         if let Some(mesh) = &rendered.mesh {
@@ -87,6 +104,8 @@ impl<'p> Publishing<'p> {
         }
         let Some(mesh) = rendered.mesh.filter(|_| !failed) else { return Err(Failure::Reported) };
         rendering.bundle = rendered.bundle;
+        self.add_releases(&mesh, &rendered.facts, &folder, &mut rendering)?;
+        rendering.follows = self.following(environment, &mesh, &mut state, &rendering);
         rendering.releases =
             rendered.releases.into_iter().map(|(namespace, service, shares)| ((namespace, service), shares)).collect();
         for namespace in &mesh.namespaces {
@@ -95,6 +114,51 @@ impl<'p> Publishing<'p> {
             }
         }
         Ok(Made { rendering, mesh })
+    }
+
+    /// Adds the records of releases that begin, give way or end, and the plans of those that run.
+    fn add_releases(&self, mesh: &Mesh, facts: &Facts, folder: &str, into: &mut Rendering) -> Result<(), Failure> {
+        for namespace in &mesh.namespaces {
+            for service in &namespace.services {
+                let (of, name) = (&namespace.name, &service.name);
+                if let Some(record) = service.routing.as_ref().and_then(|routing| routing.record.as_ref()) {
+                    into.states.insert(format!("state/{folder}/{of}/{name}.json"), record.to_text());
+                }
+                let compiled = plan::compile(folder, namespace, service, facts, &into.bundle).map_err(|why| {
+                    Failure::Refused(format!(
+                        "nothing was published: the release of `{of}/{name}` cannot be measured: {why}"
+                    ))
+                })?;
+                if let Some(plan) = compiled {
+                    into.plans.insert(plan::path(folder, of, name), plan.to_text());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is rendered otherwise when the new records are published: a release that gives way to another one goes back
+    /// first.
+    fn following(&self, environment: &Text, mesh: &Mesh, state: &mut State, rendering: &Rendering) -> Vec<Waiting> {
+        let mut changed = false;
+        for namespace in &mesh.namespaces {
+            for service in &namespace.services {
+                let Some(record) = service.routing.as_ref().and_then(|routing| routing.record.clone()) else {
+                    continue;
+                };
+                let name = (namespace.name.clone(), service.name.clone());
+                state.services.entry(name).or_default().record = Some(record);
+                changed = true;
+            }
+        }
+        if !changed {
+            return Vec::new();
+        }
+        let then = self.compilation.render(environment, state).bundle.files;
+        let differs = |path: &&String| then.get(*path) != rendering.bundle.files.get(*path);
+        let paths = then.keys().filter(differs).filter(|path| !path.ends_with(LOCK_FILE));
+        let why = "all that the version before had must be back, and live, before the next step of its release";
+        paths.map(|path| Waiting { path: path.clone(), why: why.to_owned() }).collect()
     }
 
     /// The folder of an environment in its deploy repository.

@@ -14,6 +14,7 @@ pub use value::duration;
 mod access;
 mod canary;
 mod environment;
+mod freeze;
 pub(crate) mod lookup;
 mod removal;
 pub(crate) mod traffic;

@@ -33,12 +33,29 @@ pub struct Record {
     /// The last stage passed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub finished: bool,
+    /// Until when the old version stays, in seconds since 1970; set when the last stage is passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<i64>,
 }
 
 impl Record {
     /// A release as it begins: declared, without a request on the new version.
     pub fn begin(stable: Text, canary: Text) -> Self {
-        Self { schema: SCHEMA, stable, canary: Some(canary), weight: 0, since: None, decision: None, finished: false }
+        Self { canary: Some(canary), ..Self::only(stable) }
+    }
+
+    /// One version, and no release.
+    pub fn only(stable: Text) -> Self {
+        Self {
+            schema: SCHEMA,
+            stable,
+            canary: None,
+            weight: 0,
+            since: None,
+            decision: None,
+            finished: false,
+            kept_until: None,
+        }
     }
 
     /// As it is written.
@@ -64,8 +81,19 @@ pub struct Recorded {
     pub record: Option<Record>,
     /// A hold exists: all weight on stable.
     pub held: bool,
+    /// The release is finished, and the time for which the old version is kept is over. See [`Recorded::at`].
+    pub kept: bool,
     /// Why the record cannot be used.
     pub fault: Option<String>,
+}
+
+impl Recorded {
+    /// Says what time it is, in seconds since 1970: the old version of a finished release is kept for a while. Without
+    /// it the while never ends.
+    pub fn at(&mut self, now: i64) {
+        let until = self.record.as_ref().filter(|record| record.finished).and_then(|record| record.kept_until);
+        self.kept = until.is_some_and(|until| until <= now);
+    }
 }
 
 /// The recorded state of one environment, by logical namespace and service.

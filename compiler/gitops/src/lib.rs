@@ -33,6 +33,7 @@ pub mod program;
 pub mod publish;
 pub mod record;
 pub mod rehearse;
+mod releases;
 pub mod remote;
 pub mod resume;
 pub mod rollback;

@@ -9,12 +9,13 @@ use git2::Oid;
 use meshc_core::bundle::Bundle;
 use meshc_core::published::Tree;
 use meshc_core::source::Text;
-use meshc_core::transition::{self, Step};
+use meshc_core::transition::{self, Step, Waiting};
 
 use crate::commit::Changes;
 use crate::error::{Error, Result};
 use crate::folder::{Commit, Folder, id_of};
 use crate::record::{self, Record};
+use crate::releases;
 use crate::remote::Remote;
 use crate::script;
 use crate::verify;
@@ -24,8 +25,12 @@ use crate::verify;
 pub struct Rendering {
     /// The files of the environment.
     pub bundle: Bundle,
-    /// Records that a release begins with, by path.
+    /// Records of releases that begin, give way or end, by path.
     pub states: BTreeMap<String, String>,
+    /// Compiled plans of releases, by path.
+    pub plans: BTreeMap<String, String>,
+    /// What follows when this is live, because the records of releases change with it.
+    pub follows: Vec<Waiting>,
     /// Services that state a version, by logical namespace and name, with their shares: "v1 95 %, v2 5 %".
     pub releases: BTreeMap<(Text, Text), String>,
     /// What `source.json` is to say, where the sources were read from the tip; else it is the subject's.
@@ -127,12 +132,13 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
         trees.push(tip.published(&folder));
     }
     let desired = Tree::in_memory(&rendering.bundle.files, id_of);
-    let step = transition::next(&trees, &rendering.bundle, &desired).map_err(Error::Refused)?;
+    let mut step = transition::next(&trees, &rendering.bundle, &desired).map_err(Error::Refused)?;
+    step.waiting.extend(rendering.follows.iter().cloned());
     let mut changes = files(&folder, subject, &rendering.bundle, &desired, &step)?;
     if !subject.overwrite {
         refuse_drift(tip, subject, &folder, &changes)?;
     }
-    releases(tip, subject, rendering, &step, &mut changes)?;
+    releases::changes(tip, subject, rendering, &step, &mut changes)?;
     let mut not_written = Vec::new();
     // Without them nobody could roll back, so that they are worth a commit of their own; after an uninstall, nothing is
     // left to roll back.
@@ -157,7 +163,7 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
 /// generated: GitHub would hide their differences from reviewers.
 const ATTRIBUTES: &str = "# Written by meshc: locks hold digests of exact bytes.\n* -text\n";
 
-fn set(tip: &Commit<'_>, changes: &mut Changes<'static>, path: String, text: String) -> Result<()> {
+pub(crate) fn set(tip: &Commit<'_>, changes: &mut Changes<'static>, path: String, text: String) -> Result<()> {
     if tip.text(&path).ok().flatten().as_deref() != Some(text.as_str()) {
         changes.insert(path, Some(Cow::Owned(text)));
     }
@@ -228,83 +234,4 @@ fn refuse_drift(tip: &Commit<'_>, subject: &Subject, folder: &Folder, changes: &
          into the `.mesh` files, or overwrite them with `--overwrite`",
         list.join("\n")
     )))
-}
-
-/// States, and the prepared rollbacks: each weight-bearing file as it is under a hold.
-fn releases(
-    tip: &Commit<'_>,
-    subject: &Subject,
-    rendering: &Rendering,
-    step: &Step,
-    changes: &mut Changes<'static>,
-) -> Result<()> {
-    let name = &subject.folder;
-    for (path, text) in &rendering.states {
-        set(tip, changes, path.clone(), text.clone())?;
-    }
-    let prepared = tip.files_below(&format!("rollback/{name}"))?;
-    let mut kept = BTreeSet::new();
-    for (path, held) in &rendering.bundle.held {
-        let Some((namespace, service)) = owner(name, path) else { continue };
-        let folder = format!("rollback/{name}/{namespace}.{service}");
-        let file = format!("{folder}/files/{path}");
-        match step.instead.get(path) {
-            // The route of the tip stays for now, and with it its prepared form.
-            Some(Some(_)) => drop(kept.insert(file)),
-            Some(None) => continue,
-            None => {
-                if prepared.get(&file).copied() != Some(id_of(held)) {
-                    changes.insert(file.clone(), Some(Cow::Owned(held.clone())));
-                }
-                kept.insert(file);
-            }
-        }
-        let shares = rendering.releases.get(&(namespace.into(), service.into()));
-        set(tip, changes, format!("{folder}/summary"), format!("{}\n", shares.map_or("", String::as_str)))?;
-        kept.insert(format!("{folder}/summary"));
-    }
-    for file in prepared.keys().filter(|file| !kept.contains(*file)) {
-        // While a route of the tip stays, so does its rollback.
-        let live =
-            file.split_once("/files/").is_some_and(|(_, path)| step.instead.get(path).is_some_and(Option::is_some));
-        if !live {
-            changes.insert(file.clone(), None);
-        }
-    }
-    for path in tip.files_below(&format!("state/{name}"))?.keys() {
-        let Some((namespace, file)) =
-            path.strip_prefix(&format!("state/{name}/")).and_then(|rest| rest.split_once('/'))
-        else {
-            continue;
-        };
-        let service = file.strip_suffix(".json").or_else(|| file.strip_suffix(".hold")).unwrap_or(file);
-        if rendering.releases.contains_key(&(namespace.into(), service.into())) {
-            continue;
-        }
-        let running = file.ends_with(".hold") || tip.text(path)?.is_some_and(|text| weight(&text) != Some(0));
-        if running && !subject.end_releases {
-            return Err(Error::Refused(format!(
-                "nothing was published: `{namespace}/{service}` has a release under way or a hold (`{path}`), and the \
-                 sources no longer have it with a version; bring it back, or end the release with `--end-releases`"
-            )));
-        }
-        if step.is_last() {
-            changes.insert(path.clone(), None);
-        }
-    }
-    Ok(())
-}
-
-/// The percentage that a recorded canary has.
-fn weight(text: &str) -> Option<u64> {
-    let value: serde_json::Value = serde_json::from_str(text).ok()?;
-    Some(value.get("weight").and_then(serde_json::Value::as_u64).unwrap_or(0))
-}
-
-/// The namespace and service whose folder a file is in.
-fn owner<'p>(folder: &str, path: &'p str) -> Option<(&'p str, &'p str)> {
-    let rest = path.strip_prefix(folder)?.strip_prefix('/')?;
-    let (namespace, rest) = rest.split_once('/')?;
-    let (service, _) = rest.split_once('/')?;
-    Some((namespace, service))
 }

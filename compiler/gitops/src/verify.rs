@@ -43,15 +43,13 @@ pub fn drift<'p>(
     for path in paths {
         let Some(expected) = folder.digests.get(path) else { continue };
         let Some(text) = commit.text(path)? else { continue };
-        if digest(text.as_bytes()) == *expected {
-            if let Some(why) = wrong_weights(commit, name, path, &text)? {
-                drift.push(Drift { path: path.to_owned(), why });
-            }
-            continue;
-        }
-        let why = match prepared(commit, name, path)? {
+        let held = prepared(commit, name, path)?;
+        let why = match &held {
             // The lock has the digest of the held form, and the file may be in any stage of its release.
             Some(held) if digest(held.as_bytes()) == *expected => wrong_weights(commit, name, path, &text)?,
+            // Its release is ending: it carries no weights any more, and the way back is still there.
+            Some(held) if text == *held && is_held(commit, name, path)? => None,
+            _ if digest(text.as_bytes()) == *expected => None,
             _ => Some("differs from what meshc wrote".to_owned()),
         };
         drift.extend(why.map(|why| Drift { path: path.to_owned(), why }));
@@ -68,6 +66,13 @@ fn prepared(commit: &Commit<'_>, name: &str, path: &str) -> Result<Option<String
         Some((_, Some(ObjectType::Blob))) => commit.text(&file),
         _ => Ok(None),
     }
+}
+
+/// Whether the service whose file it is has a hold.
+fn is_held(commit: &Commit<'_>, name: &str, path: &str) -> Result<bool> {
+    let mut parts = path.split('/').skip(1);
+    let (Some(namespace), Some(service)) = (parts.next(), parts.next()) else { return Ok(false) };
+    Ok(commit.entry(&format!("state/{name}/{namespace}/{service}.hold"))?.is_some())
 }
 
 /// What is wrong with the weights of a file: published weights are a function of plan, state and hold.

@@ -9,6 +9,7 @@ mod folder;
 mod generated;
 mod init;
 mod machines;
+mod promote;
 mod render;
 #[cfg(unix)]
 mod rollback;

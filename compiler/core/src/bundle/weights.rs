@@ -1,19 +1,59 @@
 //! Weights of a published file, from its held form and the recorded state: the function by which a promote, a
 //! verification and a rendering agree.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::assemble::HEADER;
+use super::yaml::append_yaml;
 use crate::model::release::subset_name;
+
+/// A number of a file that a release changes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// JSON pointer (RFC 6901) of the number in the file's object.
+    pub pointer: String,
+    /// Whose share it is.
+    pub share: Share,
+}
+
+/// Whose share a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Share {
+    /// What the canary leaves.
+    Stable,
+    /// The weight.
+    Canary,
+}
+
+/// The places of both versions' weights in a file.
+///
+/// The error is a text that is no YAML.
+pub fn places(text: &str, stable: &str, canary: &str) -> Result<Vec<Place>, String> {
+    let mut found = Vec::new();
+    find(&read(text)?, &subset_name(stable), &subset_name(canary), &mut String::new(), &mut found);
+    Ok(found)
+}
+
+/// The file with `weight` percent on the canary, in the form in which meshc writes files.
+///
+/// The error is a text that is no YAML, or that has no whole number at one of the places.
+pub fn moved(text: &str, places: &[Place], weight: u32) -> Result<String, String> {
+    let mut value = read(text)?;
+    set(&mut value, places, weight)?;
+    let mut text = HEADER.to_owned();
+    append_yaml(&value, &mut text)?;
+    Ok(text)
+}
 
 /// Whether `text` is `held` with `weight` percent moved from the stable version to the canary, and nothing else.
 ///
 /// The error is a text that is no YAML.
 pub fn are_those_of(text: &str, held: &str, stable: &str, canary: &str, weight: u32) -> Result<bool, String> {
-    let read = |text: &str| -> Result<Value, String> {
-        yaml_serde::from_str(text).map_err(|error| format!("cannot be read as YAML: {error}"))
-    };
     let (found, mut expected) = (read(text)?, read(held)?);
-    set(&mut expected, &subset_name(stable), &subset_name(canary), weight);
+    set(&mut expected, &places(held, stable, canary)?, weight)?;
     Ok(found == expected)
 }
 
@@ -32,7 +72,7 @@ pub struct Routes {
 ///
 /// The error is a text that is no YAML.
 pub fn routes(text: &str) -> Result<Option<Routes>, String> {
-    let object: Value = yaml_serde::from_str(text).map_err(|error| format!("cannot be read as YAML: {error}"))?;
+    let object = read(text)?;
     let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     if word("/kind") != "VirtualService" {
         return Ok(None);
@@ -58,31 +98,59 @@ pub fn shares(object: &Value) -> Vec<Value> {
     list
 }
 
-/// Moves `weight` percent in every route of an object that has both versions.
-fn set(value: &mut Value, stable: &str, canary: &str, weight: u32) {
+fn read(text: &str) -> Result<Value, String> {
+    yaml_serde::from_str(text).map_err(|error| format!("cannot be read as YAML: {error}"))
+}
+
+fn set(value: &mut Value, places: &[Place], weight: u32) -> Result<(), String> {
+    let weight = weight.min(100);
+    for Place { pointer, share } in places {
+        let number = value.pointer_mut(pointer).filter(|number| number.is_u64());
+        let number = number.ok_or_else(|| format!("has no weight at `{pointer}`"))?;
+        *number = match share {
+            Share::Stable => 100 - weight,
+            Share::Canary => weight,
+        }
+        .into();
+    }
+    Ok(())
+}
+
+/// Every route of an object that has both versions states a weight for each.
+fn find(value: &Value, stable: &str, canary: &str, path: &mut String, found: &mut Vec<Place>) {
+    let length = path.len();
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                if let (true, Value::Array(list)) = (key == "route", &mut *value) {
-                    for entry in list {
-                        let Some(subset) = entry.pointer("/destination/subset").and_then(Value::as_str) else {
-                            continue;
-                        };
-                        let share = match subset {
-                            subset if subset == stable => 100 - weight.min(100),
-                            subset if subset == canary => weight,
-                            _ => continue,
-                        };
-                        if let Some(stated) = entry.get_mut("weight") {
-                            *stated = share.into();
+                path.push('/');
+                path.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                match value {
+                    Value::Array(list) if key == "route" => {
+                        for (index, entry) in list.iter().enumerate() {
+                            let subset = entry.pointer("/destination/subset").and_then(Value::as_str);
+                            let share = match subset {
+                                Some(subset) if subset == stable => Share::Stable,
+                                Some(subset) if subset == canary => Share::Canary,
+                                _ => continue,
+                            };
+                            if entry.get("weight").is_some() {
+                                found.push(Place { pointer: format!("{path}/{index}/weight"), share });
+                            }
                         }
                     }
-                } else {
-                    set(value, stable, canary, weight);
+                    _ => find(value, stable, canary, path, found),
                 }
+                path.truncate(length);
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|value| set(value, stable, canary, weight)),
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                path.push('/');
+                path.push_str(&index.to_string());
+                find(value, stable, canary, path, found);
+                path.truncate(length);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -120,5 +188,17 @@ mod tests {
         assert_eq!(are(&route(95, 5, "1s"), 20), Ok(false));
         assert_eq!(are(&route(95, 5, "2s"), 5), Ok(false));
         assert!(are("\t", 5).is_err());
+    }
+
+    #[test]
+    fn numbers_are_written_at_their_places() {
+        let held = format!("{HEADER}{}", route(100, 0, "1s"));
+        let places = places(&held, "v1", "V2.0").unwrap();
+        let pointers: Vec<&str> = places.iter().map(|place| place.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/spec/http/0/route/0/weight", "/spec/http/0/route/1/weight"]);
+        let text = moved(&held, &places, 20).unwrap();
+        assert_eq!(text, format!("{HEADER}{}", route(80, 20, "1s")));
+        assert_eq!(are_those_of(&text, &held, "v1", "V2.0", 20), Ok(true));
+        assert!(moved("spec: {}\n", &places, 20).unwrap_err().contains("/spec/http/0/route/0/weight"));
     }
 }

@@ -10,6 +10,7 @@ use crate::lower::declaration::{
     SyncEngine, TargetDecl,
 };
 use crate::lower::scope::stated_twice;
+use crate::model::release::Freeze;
 use crate::model::target::Target;
 use crate::model::traffic::Millis;
 use crate::model::{Authorization, Injection, MtlsMode};
@@ -51,6 +52,8 @@ pub struct Facts {
     pub after: Option<Text>,
     /// `settle`: how long a commit may take to be live in the cluster. [`Facts::settle`] has the default.
     pub settle: Option<Millis>,
+    /// `freeze`: times in which no release advances.
+    pub freezes: Vec<Freeze>,
 }
 
 impl Facts {
@@ -113,6 +116,7 @@ impl<'p> Environment<'p> {
             deploy: once(&openings, "deploy", |opening| opening.deploy.as_ref(), out).map(|s| s.value.clone()),
             after: once(&openings, "after", |opening| opening.after.as_ref(), out).map(|s| s.value.clone()),
             settle: once(&openings, "settle", |opening| opening.settle.as_ref(), out).map(|s| s.value),
+            freezes: openings.iter().flat_map(|opening| &opening.freezes).map(|freeze| freeze.value).collect(),
         };
         if let Some(after) = once(&openings, "after", |opening| opening.after.as_ref(), &mut Diagnostics::default()) {
             check_after(after, name, names, out);

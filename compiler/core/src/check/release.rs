@@ -4,8 +4,8 @@ use super::shape::Shape;
 use super::traffic;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::lower::setting::Stage;
-use crate::model::release::{Routing, Subset, VersionDecl, subset_name};
+use crate::lower::setting::{Relative, Stage};
+use crate::model::release::{Canary, KEEP, Routing, Subset, VersionDecl, subset_name};
 use crate::source::{Span, Spanned, Text};
 use crate::state::{Record, Recorded};
 use crate::suggest;
@@ -37,6 +37,11 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
     routing.release |= declared.next.is_some();
     let next = declared.next.as_ref().filter(|_| !shares.waits);
     routing.next = next.map(|next| next.value.clone()).filter(|next| *next != shares.stable);
+    let runs = shares.canary.as_ref().map(|(canary, _)| canary);
+    if routing.next.as_ref().is_some_and(|next| runs.is_none_or(|runs| runs == next)) {
+        routing.plan = plan(shape);
+    }
+    routing.record = shares.record;
     check_pods(shape, declared, next, &routing, span, out);
     Some(routing)
 }
@@ -48,57 +53,109 @@ struct Shares {
     canary: Option<(Text, u32)>,
     /// The environment keeps its own release, and what the file declares does not concern it yet.
     waits: bool,
-    /// A version that a former release left and that may still be routed to.
-    former: Option<Text>,
+    /// A version with a subset and without a route: one that is about to get a route, or had one.
+    spare: Option<Text>,
+    /// What the record says once these shares are published.
+    record: Option<Record>,
 }
 
+impl Shares {
+    fn alone(stable: &Text) -> Self {
+        Self { stable: stable.clone(), canary: None, waits: false, spare: None, record: None }
+    }
+
+    fn of(record: &Record) -> Self {
+        let canary = record.canary.clone().map(|canary| (canary, record.weight));
+        Self { canary, ..Self::alone(&record.stable) }
+    }
+}
+
+/// The shares and what is recorded with them. A release ends, or gives way to another, in commits of which each moves
+/// weights between versions that are live, or adds and drops a version without weight.
 fn shares(declared: &VersionDecl, span: Span, recorded: Option<&Recorded>, out: &mut Diagnostics) -> Option<Shares> {
-    let left = declared.stable.value.clone();
-    let Some(record) = recorded.and_then(|recorded| recorded.record.as_ref()) else {
-        return Some(Shares { stable: left, canary: None, former: None, waits: false });
-    };
-    let recorded = |record: &Record| Shares {
-        stable: record.stable.clone(),
-        canary: record.canary.clone().map(|canary| (canary, record.weight)),
-        former: None,
-        waits: false,
+    let left = &declared.stable.value;
+    let Some((recorded, record)) = recorded.and_then(|recorded| Some((recorded, recorded.record.as_ref()?))) else {
+        return Some(Shares::alone(left));
     };
     let next = declared.next.as_ref().map(|next| &next.value);
-    // The recorded release is this one, or it ended as this one wants it.
-    if record.stable == left {
+    // The last stage was passed, and the sources want it so or say already that it was.
+    if let (Some(new), true) = (&record.canary, record.finished)
+        && (new == left || (record.stable == *left && next == Some(new)))
+    {
+        if recorded.kept && !recorded.held {
+            return Some(Shares { record: Some(Record::only(new.clone())), ..Shares::alone(new) });
+        }
+        if new == left && next.is_some() {
+            out.add(waits(declared, span, record, "the old version is kept for a while after its release"));
+        }
+        return Some(Shares { waits: new == left, ..Shares::of(record) });
+    }
+    if record.stable == *left {
         return Some(match (&record.canary, next) {
-            (Some(running), Some(next)) if running == next => recorded(record),
-            // A newer version while one runs, or none any more: back to stable first (design: in steps).
-            (Some(running), Some(next)) => {
-                Shares { stable: left, canary: Some((next.clone(), 0)), former: Some(running.clone()), waits: false }
+            (None, None) => Shares::alone(left),
+            // A hold lets nothing begin.
+            (None, Some(_)) if recorded.held => Shares::alone(left),
+            (None, Some(next)) => begin(left, next, None),
+            (Some(running), Some(next)) if running == next => Shares::of(record),
+            // A newer version while one runs, or none any more: first everything goes back to stable.
+            (Some(running), next) if record.weight > 0 || recorded.held => {
+                let back = Record { weight: 0, ..Record::begin(left.clone(), running.clone()) };
+                if recorded.held {
+                    out.add(waits(declared, span, record, "a hold lets nothing begin; `meshc resume` lifts it"));
+                }
+                let spare = next.filter(|_| !recorded.held).cloned();
+                let changed = record.weight > 0 || record.finished;
+                Shares { spare, record: changed.then(|| back.clone()), ..Shares::of(&back) }
             }
-            (Some(running), None) => {
-                Shares { stable: left, canary: Some((running.clone(), 0)), former: None, waits: false }
-            }
-            (None, _) => Shares { stable: left, canary: None, former: None, waits: false },
+            (Some(running), Some(next)) => begin(left, next, Some(running)),
+            (Some(_), None) => Shares { record: Some(Record::only(left.clone())), ..Shares::alone(left) },
         });
     }
     if record.canary.is_none() && next == Some(&record.stable) {
-        return Some(recorded(record));
+        return Some(Shares::of(record));
     }
-    out.add(
-        Diagnostic::new(
-            Code::StateWaits,
-            span,
-            format!("this environment keeps its own release: {}", record.describe()),
-        )
-        .label(match next {
-            Some(next) => format!("declared: {left} -> {next}"),
+    out.add(waits(declared, span, record, &format!("it follows once `{left}` is what it runs by its own record")));
+    Some(Shares { waits: true, ..Shares::of(record) })
+}
+
+/// A release that begins where another one ended.
+fn begin(stable: &Text, next: &Text, former: Option<&Text>) -> Shares {
+    let record = Record::begin(stable.clone(), next.clone());
+    Shares { spare: former.cloned(), record: Some(record.clone()), ..Shares::of(&record) }
+}
+
+fn waits(declared: &VersionDecl, span: Span, record: &Record, why: &str) -> Diagnostic {
+    let left = &declared.stable.value;
+    let message = format!("this environment keeps its own release: {}", record.describe());
+    Diagnostic::new(Code::StateWaits, span, message)
+        .label(match &declared.next {
+            Some(next) => format!("declared: {left} -> {}", next.value),
             None => format!("declared: {left}"),
         })
-        .help(format!("it follows once `{left}` is what it runs by its own record")),
-    );
-    Some(Shares { waits: true, ..recorded(record) })
+        .help(why.to_owned())
+}
+
+/// The stated plan, where nothing of it is missing.
+fn plan(shape: &Shape<'_>) -> Option<Canary> {
+    let canary = &shape.stated.canary;
+    let (stages, _) = canary.stages?;
+    if canary.gates.is_empty() {
+        return None;
+    }
+    Some(Canary {
+        stages: stages.to_vec(),
+        gates: canary.gates.iter().map(|(gate, _)| (*gate).clone()).collect(),
+        require: canary.require?.0,
+        no_data: canary.no_data?.0,
+        failures: canary.failures.map_or(1, |(failures, _)| failures),
+        keep: canary.keep.map_or(KEEP, |(keep, _)| keep),
+        confidence: canary.confidence.map(|(confidence, _)| confidence),
+    })
 }
 
 fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Option<Routing> {
     let canary = shares.canary.as_ref().map(|(version, _)| version);
-    let versions: Vec<&Text> = std::iter::once(&shares.stable).chain(canary).chain(shares.former.as_ref()).collect();
+    let versions: Vec<&Text> = std::iter::once(&shares.stable).chain(canary).chain(shares.spare.as_ref()).collect();
     let subsets = subsets(&versions, span, out)?;
     let (weights, at_hold, summary) = match &shares.canary {
         None => (vec![(0, 100)], vec![(0, 100)], format!("{} 100 %", shares.stable)),
@@ -109,7 +166,8 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
             (vec![(0, 100 - weight), (1, weight)], vec![(0, 100), (1, 0)], summary)
         }
     };
-    Some(Routing { subsets, weights, held: at_hold, next: None, release: shares.canary.is_some(), summary })
+    let release = shares.canary.is_some();
+    Some(Routing { subsets, weights, held: at_hold, next: None, release, plan: None, record: None, summary })
 }
 
 /// A subset for each version, in order; two versions with one name are an error.
@@ -203,6 +261,10 @@ fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut D
     };
     let missing = [
         (canary.gates.is_empty(), "no `abort when …`: nothing would stop a failing version"),
+        (
+            !canary.gates.is_empty() && canary.gates.iter().all(|(gate, _)| gate.relative != Relative::No),
+            "no `abort when …` with a threshold of its own: at 100 % there is no stable version to compare with",
+        ),
         (canary.require.is_none(), "no `require N requests`: a stage without traffic would count as a success"),
         (canary.no_data.is_none(), "no `on no-data …`: nothing says what an unreachable Prometheus means"),
     ];

@@ -46,6 +46,7 @@ pub(crate) struct Canary<'d> {
     pub(crate) no_data: Option<At<NoData>>,
     pub(crate) failures: Option<At<u32>>,
     pub(crate) keep: Option<At<Millis>>,
+    pub(crate) confidence: Option<At<u32>>,
 }
 
 /// How calls behave, of a service or of one of its ports.
@@ -104,6 +105,7 @@ impl<'d> Stated<'d> {
             (Field::NoData, Setting::NoData(rule)) => self.canary.no_data = Some((*rule, span)),
             (Field::Failures, Setting::Number(number)) => self.canary.failures = Some((*number, span)),
             (Field::Keep, Setting::Duration(time)) => self.canary.keep = Some((*time, span)),
+            (Field::Confidence, Setting::Number(number)) => self.canary.confidence = Some((*number, span)),
             (Field::Owner, Setting::Name(name)) => self.owner = Some(name),
             (Field::Rpcs(service), Setting::Rpcs(methods)) => self.rpcs.push((service, methods)),
             (Field::Protos, Setting::Files(files)) => self.protos = Some(files),

@@ -193,6 +193,8 @@ pub(crate) fn routing(weights: &[u32]) -> Routing {
         held: (0..weights.len()).map(|index| (index, if index == 0 { 100 } else { 0 })).collect(),
         next: None,
         release: true,
+        plan: None,
+        record: None,
         summary: String::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::service::{Lowering, lower_fields};
-use super::setting::{Field, Gate, Metric, NoData, Setting, Stage, Threshold};
+use super::setting::{Field, Gate, Manual, Metric, NoData, Relative, Setting, Stage, Threshold};
 use super::traffic::duration;
 use super::value;
 use crate::code::Code;
@@ -37,13 +37,14 @@ pub(super) fn canary(args: &mut Args<'_>, into: &mut Lowering<'_>) {
         return args.fail(args.statement().span.after(), "expected a block", into.out);
     };
     let mut stages: Vec<Stage> = Vec::new();
-    let names = ["stage", "abort", "require", "on", "after", "keep"];
+    let names = ["stage", "abort", "require", "on", "after", "keep", "confidence"];
     lower_fields("canary", block, &names, into, |keyword, statement, into| match keyword {
         "stage" => stages.extend(stage(statement, into)),
         "abort" => abort(statement, into),
         "require" => require(statement, into),
         "on" => no_data(statement, into),
         "after" => failures(statement, into),
+        "confidence" => confidence(statement, into),
         _ => {
             duration(Field::Keep, &mut Args::new(statement, "`keep 24h`", Code::MalformedSetting), into);
         }
@@ -55,15 +56,26 @@ pub(super) fn canary(args: &mut Args<'_>, into: &mut Lowering<'_>) {
 }
 
 fn stage(statement: &Statement, into: &mut Lowering<'_>) -> Option<Stage> {
-    let mut args = Args::new(statement, "`stage 5% for 2m` or `stage 50% for 10m approve`", Code::MalformedSetting);
+    let form = "`stage 5% for 2m`, `stage 50% for 10m approve` or `stage 50% pause`";
+    let mut args = Args::new(statement, form, Code::MalformedSetting);
     let weight = args.take_as("a share of the traffic", |w| value::percent(w, 1..=100), into.out)?;
     let mut length = None;
     if args.take_keyword("for").is_some() {
         length = Some(args.take_as("a duration", value::duration, into.out)?);
     }
-    let approve = args.take_keyword("approve").is_some();
+    let mut manual = Manual::No;
+    if args.take_keyword("approve").is_some() {
+        manual = Manual::Approve;
+    } else if let Some(word) = args.take_keyword("pause") {
+        if length.is_some() {
+            let message = "a stage with `pause` lasts until somebody goes on, and has no duration";
+            args.fail(word, message, into.out);
+            return None;
+        }
+        manual = Manual::Pause;
+    }
     args.finish(false, into.out);
-    Some(Stage { span: statement.span, weight, duration: length, approve })
+    Some(Stage { span: statement.span, weight, duration: length, manual })
 }
 
 fn abort(statement: &Statement, into: &mut Lowering<'_>) {
@@ -100,8 +112,10 @@ fn abort(statement: &Statement, into: &mut Lowering<'_>) {
         args.fail(at, "expected `>` and a threshold", into.out);
         return;
     }
+    let word = args.peek().map_or("", |word| word.text.as_str());
     let threshold = match metric {
-        Metric::ErrorRate => args.take_as("percents", value::fine_percent, into.out).map(Threshold::Percent),
+        Metric::Latency(_) if word.ends_with('%') => args.take_as("percents", whole_percent, into.out),
+        Metric::ErrorRate => args.take_as("percents", any_percent, into.out),
         Metric::Latency(_) => args.take_as("a duration", value::duration, into.out).map(Threshold::Duration),
         Metric::Query(_) => {
             let read = |word: &str| match word.parse::<f64>() {
@@ -112,13 +126,63 @@ fn abort(statement: &Statement, into: &mut Lowering<'_>) {
         }
     };
     let Some(threshold) = threshold else { return };
+    let Some(relative) = relative(&mut args, &metric, threshold, into) else { return };
     args.finish(false, into.out);
-    let key = match &metric {
-        Metric::ErrorRate => "error-rate".into(),
-        Metric::Latency(quantile) => format!("latency p{quantile}").into(),
-        Metric::Query(query) => format!("query \"{query}\"").into(),
+    let key = match relative {
+        Relative::No => metric.name(),
+        Relative::Above | Relative::Of => format!("{} to stable", metric.name()),
     };
-    into.set(Field::Abort(key), Setting::Abort(Gate { metric, threshold }), statement.span);
+    let gate = Gate { metric, threshold, relative };
+    into.set(Field::Abort(key.into()), Setting::Abort(gate), statement.span);
+}
+
+/// `above stable` or `of stable` behind a threshold. An absolute error rate is at most 100 %, and a latency in percent
+/// needs something that it is a share of.
+fn relative(args: &mut Args<'_>, metric: &Metric, threshold: Threshold, into: &mut Lowering<'_>) -> Option<Relative> {
+    let at = args.peek().map_or(args.statement().head().after(), |word| word.span);
+    let relative = if args.take_keyword("above").is_some() {
+        Relative::Above
+    } else if args.take_keyword("of").is_some() {
+        Relative::Of
+    } else {
+        Relative::No
+    };
+    if relative != Relative::No && args.take_keyword("stable").is_none() {
+        let at = args.peek().map_or(args.statement().head().after(), |word| word.span);
+        args.fail(at, "expected `stable`", into.out);
+        return None;
+    }
+    let fault = match (metric, threshold, relative) {
+        (Metric::Query(_), _, Relative::Above | Relative::Of) => {
+            Some("a query of one's own has no counterpart for the stable version; compare in the query itself")
+        }
+        (Metric::Latency(_), Threshold::Percent(_), Relative::No | Relative::Above) => {
+            Some("percents of a latency are written `> 150% of stable`")
+        }
+        (Metric::Latency(_), Threshold::Duration(_), Relative::Of) => {
+            Some("a share of the stable version's latency is in percent: `> 150% of stable`")
+        }
+        (Metric::ErrorRate, Threshold::Percent(percent), Relative::No | Relative::Above) if percent > 100.0 => {
+            Some("no more than `100%` of the requests can fail")
+        }
+        _ => None,
+    };
+    match fault {
+        Some(fault) => {
+            args.fail(at, fault, into.out);
+            None
+        }
+        None => Some(relative),
+    }
+}
+
+/// `0.5%`, or more than `100%` where it is a share of something else.
+fn any_percent(word: &str) -> Result<Threshold, String> {
+    value::fine_percent(word).map(Threshold::Percent).or_else(|fault| whole_percent(word).map_err(|_| fault))
+}
+
+fn whole_percent(word: &str) -> Result<Threshold, String> {
+    value::percent(word, 1..=10_000).map(|percent| Threshold::Percent(f64::from(percent)))
 }
 
 fn require(statement: &Statement, into: &mut Lowering<'_>) {
@@ -157,4 +221,11 @@ fn failures(statement: &Statement, into: &mut Lowering<'_>) {
     }
     args.finish(false, into.out);
     into.set(Field::Failures, Setting::Number(number), statement.span);
+}
+
+fn confidence(statement: &Statement, into: &mut Lowering<'_>) {
+    let mut args = Args::new(statement, "`confidence 95%`", Code::MalformedSetting);
+    let Some(number) = args.take_as("percents", |w| value::percent(w, 50..=99), into.out) else { return };
+    args.finish(false, into.out);
+    into.set(Field::Confidence, Setting::Number(number), statement.span);
 }

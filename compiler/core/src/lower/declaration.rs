@@ -2,6 +2,7 @@
 
 use super::setting::Layer;
 use crate::consequence::Extent;
+use crate::model::release::Freeze;
 use crate::model::target::{IstioVersion, Profile};
 use crate::model::traffic::Millis;
 use crate::model::{Authorization, Injection, Listener, MtlsMode};
@@ -229,6 +230,8 @@ pub struct EnvironmentDecl {
     pub after: Option<Spanned<Text>>,
     /// `settle DURATION`.
     pub settle: Option<Spanned<Millis>>,
+    /// `freeze FROM to UNTIL`.
+    pub freezes: Vec<Spanned<Freeze>>,
     /// `namespace A as B`.
     pub namespace_names: Vec<(Spanned<Text>, Spanned<Text>)>,
     /// `host A as B`.

@@ -16,6 +16,7 @@ const SETTINGS: &[&str] = &[
     "deploy",
     "after",
     "settle",
+    "freeze",
     "trust-domain",
     "cluster-domain",
     "inventory",
@@ -48,6 +49,7 @@ pub(super) fn lower(statement: &Statement, out: &mut Diagnostics) -> Option<Envi
         deploy: None,
         after: None,
         settle: None,
+        freezes: Vec::new(),
         namespace_names: Vec::new(),
         host_names: Vec::new(),
         patches: Vec::new(),
@@ -82,6 +84,7 @@ fn lower_setting(statement: &Statement, decl: &mut EnvironmentDecl, out: &mut Di
                 set_once(&mut decl.settle, value, statement.span, "settle", out);
             }
         }
+        "freeze" => super::freeze::freeze(statement, &mut decl.freezes, out),
         "trust-domain" => {
             let form = "`trust-domain shop.example.com`";
             word(statement, form, "a trust domain", value::subdomain, &mut decl.trust_domain, out);

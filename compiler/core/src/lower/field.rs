@@ -59,6 +59,8 @@ pub enum Field {
     Failures,
     /// `keep`.
     Keep,
+    /// `confidence`.
+    Confidence,
     /// `no canary`.
     AnyCanary,
     /// `timeout`.
@@ -155,7 +157,13 @@ impl Field {
         match (self, field) {
             (
                 Field::AnyCanary,
-                Field::Stages | Field::Abort(_) | Field::Require | Field::NoData | Field::Failures | Field::Keep,
+                Field::Stages
+                | Field::Abort(_)
+                | Field::Require
+                | Field::NoData
+                | Field::Failures
+                | Field::Keep
+                | Field::Confidence,
             )
             | (Field::AnyRetry, Field::Retry(_))
             | (Field::AnyRateLimit, Field::RateLimit(_))
@@ -190,6 +198,7 @@ impl Field {
             Field::NoData => "canary.no-data".into(),
             Field::Failures => "canary.after".into(),
             Field::Keep => "canary.keep".into(),
+            Field::Confidence => "canary.confidence".into(),
             Field::AnyCanary => "canary".into(),
             Field::Timeout => "timeout".into(),
             Field::ConnectTimeout => "connect-timeout".into(),

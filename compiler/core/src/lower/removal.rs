@@ -73,6 +73,7 @@ pub(super) fn lower(statement: &Statement, into: &mut Lowering<'_>) {
             "on" => Some(Field::NoData),
             "after" => Some(Field::Failures),
             "keep" => Some(Field::Keep),
+            "confidence" => Some(Field::Confidence),
             _ => None,
         }),
         "rpcs" => args.take("the gRPC service", into.out).map(|word| Field::Rpcs(word.text.clone())),

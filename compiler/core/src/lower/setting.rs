@@ -5,6 +5,7 @@
 pub use super::field::{CallerKey, Field, Key, OutlierField, PoolField, PortKey, RetryField};
 use super::lookup::Lookup;
 use crate::model::release::VersionDecl;
+pub use crate::model::release::{Gate, Manual, Metric, NoData, Relative, Stage, Threshold};
 use crate::model::traffic::Millis;
 use crate::model::{MtlsMode, PathPattern, Protocol};
 use crate::source::{Span, Spanned, Text};
@@ -150,57 +151,4 @@ pub struct RateDecl {
     pub window_seconds: u32,
     /// `burst`.
     pub burst: Option<u32>,
-}
-
-/// `stage 5% for 2m approve`.
-#[derive(Debug, Clone)]
-pub struct Stage {
-    /// The statement.
-    pub span: Span,
-    /// Share of the canary.
-    pub weight: u32,
-    /// At least this long.
-    pub duration: Option<Millis>,
-    /// A person has to approve the next stage.
-    pub approve: bool,
-}
-
-/// `abort when METRIC > THRESHOLD`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gate {
-    /// What is measured.
-    pub metric: Metric,
-    /// Above this the canary is aborted.
-    pub threshold: Threshold,
-}
-
-/// What a gate measures.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Metric {
-    /// Share of failed requests.
-    ErrorRate,
-    /// Quantile of the latency, in percent: 99 for `p99`, 99.9 as 999 with one decimal place is not offered.
-    Latency(u32),
-    /// The user's own PromQL.
-    Query(Text),
-}
-
-/// The limit of a gate.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Threshold {
-    /// Percent of requests.
-    Percent(f64),
-    /// A latency.
-    Duration(Millis),
-    /// A number in the unit of the user's query.
-    Number(f64),
-}
-
-/// What happens when there is no data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoData {
-    /// Stay at the stage.
-    Hold,
-    /// Back to stable.
-    Rollback,
 }

@@ -205,7 +205,7 @@ fn routing(tls: bool, dice: &mut Dice) -> Routing {
         _ if dice.once_in(4) => (vec![(0, 100)], vec![(0, 100)]),
         _ => (vec![(0, 100 - canary), (1, canary)], vec![(0, 100), (1, 0)]),
     };
-    Routing { subsets, weights, held, next: None, release: true, summary: String::new() }
+    Routing { subsets, weights, held, next: None, release: true, plan: None, record: None, summary: String::new() }
 }
 
 fn grant(containers: &[u16], dice: &mut Dice) -> Grant {

@@ -1,0 +1,24 @@
+//! Promotes releases on evidence: reads what is published, asks Prometheus, decides, and makes at most one commit.
+//!
+//! ```text
+//! tip ─read─► state, plan, hold ┐
+//! Prometheus ─measure─► answers ┴─judge─► evidence ─decide─► decision ─promote─► commit
+//! ```
+//!
+//! | file | is |
+//! |---|---|
+//! | `plan`, `query` | the compiled plan of a release, and its questions in PromQL |
+//! | `measure`, `prometheus` | the questions put, and to whom |
+//! | `judge`, `evidence`, `decide` | what follows: pure |
+//! | `promote` | the loop: at most one commit for all services that are due |
+//!
+//! Nothing is compiled here, and no source is read: what a promote needs is in the deploy repository.
+
+pub mod decide;
+pub mod evidence;
+pub mod judge;
+pub mod measure;
+pub mod plan;
+pub mod prometheus;
+pub mod promote;
+pub mod query;

@@ -1,0 +1,390 @@
+//! Promoting: one commit for all releases that are due, or none. The decision holds only for the state, plan and hold
+//! that it was made from: where one of them changed meanwhile, it is dropped, and the next run decides anew.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use git2::Oid;
+use meshc_core::bundle::weights;
+use meshc_core::state::{self, Record};
+use meshc_gitops::commit::{Blobs, Changes, Identity, create_with_blobs};
+use meshc_gitops::folder::Commit;
+use meshc_gitops::message::message;
+use meshc_gitops::remote::{Pushed, Remote};
+use meshc_gitops::rollback::{self, Name};
+use meshc_gitops::{Error, Result};
+
+use crate::decide::{Decided, Decision, Situation, decide};
+use crate::measure::{Measurements, Source, measure};
+use crate::plan::{self, Plan, Server};
+
+/// What is needed to promote.
+pub struct Order<'o> {
+    /// The folder of the environment.
+    pub folder: &'o str,
+    /// The services; empty: all that have a release.
+    pub services: &'o [String],
+    /// A person approves the next step of these services.
+    pub approve: bool,
+    /// All of these services go on, or none does.
+    pub together: bool,
+    /// Decide, and commit nothing.
+    pub dry_run: bool,
+    /// Who commits, and when.
+    pub identity: &'o Identity,
+    /// For how long lost races are run again.
+    pub patience: Duration,
+    /// The clock of this machine, for a server that cannot be asked.
+    pub now: i64,
+    /// Opens the server of a plan.
+    pub connect: &'o dyn Fn(&Server) -> std::result::Result<Box<dyn Source>, String>,
+    /// Told when something takes its time.
+    pub progress: &'o dyn Fn(&str),
+}
+
+/// What was decided about one service.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The service.
+    pub name: Name,
+    /// "v1 95 %, v2 5 %", before.
+    pub before: String,
+    /// The new version.
+    pub canary: String,
+    /// Its weight before.
+    pub weight: u32,
+    /// The decision with its evidence.
+    pub decided: Decided,
+    /// The decision was dropped: state, plan or hold changed while it was made.
+    pub dropped: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What was decided, by service.
+    pub reports: Vec<Report>,
+    /// The commit, where there is one, and how many times it was tried.
+    pub commit: Option<(Oid, u32)>,
+}
+
+/// What a decision was made from, as the tip has it: it holds as long as this does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ground {
+    state: Option<Oid>,
+    plan: Option<Oid>,
+    hold: Option<Oid>,
+}
+
+/// A release that is looked at.
+struct Candidate {
+    name: Name,
+    ground: Ground,
+    record: Record,
+    plan: Plan,
+    report: Report,
+}
+
+/// Decides about all services, commits and pushes. A lost race is answered by putting the same decisions on the new
+/// tip, where they still hold there.
+pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
+    let started = Instant::now();
+    (order.progress)(&format!("reading {} of {}", remote.branch(), remote.location()));
+    let mut candidates = candidates(remote, order)?;
+    if order.together {
+        together(&mut candidates);
+    }
+    for attempt in 1_u32.. {
+        let Some(tip) = remote.tip()? else { return Err(nothing(remote, order)) };
+        let git = remote.git();
+        let repository = remote.store().repository();
+        let at = Commit::new(repository, Some(tip))?;
+        let stopped = at.entry(&stop(order.folder))?.is_some();
+        for candidate in &mut candidates {
+            let forward =
+                matches!(candidate.report.decided.decision, Decision::Advance { .. } | Decision::Finish { .. });
+            candidate.report.dropped =
+                candidate.ground != ground(&at, order.folder, &candidate.name)? || (forward && stopped);
+        }
+        if order.together && candidates.iter().any(|candidate| candidate.report.dropped) {
+            candidates.iter_mut().for_each(|candidate| candidate.report.dropped = true);
+        }
+        let (changes, blobs) = changes(&at, order, &mut candidates)?;
+        let reports = || candidates.iter().map(|candidate| candidate.report.clone()).collect();
+        if order.dry_run || (changes.is_empty() && blobs.is_empty()) {
+            return Ok(Outcome { reports: reports(), commit: None });
+        }
+        let acting: Vec<&Report> = candidates.iter().map(|candidate| &candidate.report).filter(|r| acts(r)).collect();
+        let text = said(order, &acting);
+        let new = create_with_blobs(repository, &git, Some(tip), &changes, &blobs, &text, order.identity)?;
+        (order.progress)(&format!("pushing to {}", remote.location()));
+        match remote.push(Some(tip), new)? {
+            Pushed::Done => return Ok(Outcome { reports: reports(), commit: Some((new, attempt)) }),
+            Pushed::Lost if started.elapsed() > order.patience => {
+                return Err(Error::LostRaces { attempts: attempt, during: started.elapsed() });
+            }
+            Pushed::Lost => std::thread::sleep(Duration::from_millis(fastrand::u64(20..120))),
+        }
+    }
+    Err(Error::LostRaces { attempts: u32::MAX, during: started.elapsed() })
+}
+
+fn acts(report: &Report) -> bool {
+    !report.dropped && report.decided.decision.acts()
+}
+
+/// The file that stops every promote of an environment.
+fn stop(folder: &str) -> String {
+    format!("state/{folder}/HOLD")
+}
+
+fn nothing(remote: &Remote, order: &Order<'_>) -> Error {
+    let (branch, location) = (remote.branch(), remote.location());
+    Error::Refused(format!("nothing of `{}` is published on `{branch}` of {location}", order.folder))
+}
+
+fn ground(commit: &Commit<'_>, folder: &str, name: &Name) -> Result<Ground> {
+    let id = |path: String| commit.entry(&path).map(|entry| entry.map(|(id, _)| id));
+    Ok(Ground {
+        state: id(name.state(folder, "json"))?,
+        plan: id(plan::path(folder, &name.namespace, &name.service))?,
+        hold: id(name.state(folder, "hold"))?,
+    })
+}
+
+/// Reads the releases of the tip, measures and decides.
+fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Vec<Candidate>> {
+    let Some(tip) = remote.tip()? else { return Err(nothing(remote, order)) };
+    let at = Commit::new(remote.store().repository(), Some(tip))?;
+    let stopped = at.entry(&stop(order.folder))?.is_some();
+    let mut sources: BTreeMap<String, std::result::Result<Box<dyn Source>, String>> = BTreeMap::new();
+    let mut candidates = Vec::new();
+    for name in names(&at, order)? {
+        let path = name.state(order.folder, "json");
+        let unusable = |path: &str, why: &str| Error::Refused(format!("`{path}` of the deploy repository {why}"));
+        let Some(text) = at.text(&path)? else { continue };
+        let record = state::parse(&text).map_err(|why| unusable(&path, &why))?;
+        let Some(canary) = record.canary.clone() else { continue };
+        let path = plan::path(order.folder, &name.namespace, &name.service);
+        let plan = at.text(&path)?.map(|text| Plan::parse(&text)).transpose().map_err(|why| unusable(&path, &why))?;
+        // Without a plan its routes do not carry the new version yet, or not any more.
+        let Some(plan) = plan else { continue };
+        let ground = ground(&at, order.folder, &name)?;
+        let held = ground.hold.is_some();
+        (order.progress)(&format!("{name}: measuring"));
+        let measurements = match &plan.prometheus {
+            // A hold or an end decides already.
+            _ if held || record.finished => Measurements::Unreachable { why: String::new(), now: order.now },
+            None => {
+                let why = "its environment declares no `prometheus`".to_owned();
+                Measurements::Unreachable { why, now: order.now }
+            }
+            Some(server) => {
+                let key = format!("{server:?}");
+                match sources.entry(key).or_insert_with(|| (order.connect)(server)) {
+                    Ok(source) => measure(source.as_ref(), &record, &plan, order.now),
+                    Err(why) => Measurements::Unreachable { why: why.clone(), now: order.now },
+                }
+            }
+        };
+        let situation = Situation {
+            record: &record,
+            plan: &plan,
+            held,
+            environment_held: stopped,
+            approved: order.approve && !order.services.is_empty(),
+            measurements: &measurements,
+        };
+        let report = Report {
+            name: name.clone(),
+            before: record.describe(),
+            canary: canary.to_string(),
+            weight: record.weight,
+            decided: decide(&situation),
+            dropped: false,
+        };
+        candidates.push(Candidate { name, ground, record, plan, report });
+    }
+    Ok(candidates)
+}
+
+/// The services that were named, or all with a state, sorted.
+fn names(commit: &Commit<'_>, order: &Order<'_>) -> Result<Vec<Name>> {
+    let folder = format!("state/{}", order.folder);
+    let mut found = Vec::new();
+    for namespace in commit.names(&folder)? {
+        for file in commit.names(&format!("{folder}/{namespace}"))? {
+            let Some(service) = file.strip_suffix(".json").filter(|name| !name.ends_with(".plan")) else { continue };
+            found.push(Name { namespace: namespace.clone(), service: service.to_owned() });
+        }
+    }
+    for said in order.services {
+        let meant = found.iter().filter(|name| name.is(said)).count();
+        if meant != 1 {
+            let why = if meant == 0 { "has no release" } else { "is in several namespaces; write NAMESPACE/SERVICE" };
+            return Err(Error::Refused(format!("nothing was promoted: `{said}` {why} in `{}`", order.folder)));
+        }
+    }
+    found.retain(|name| order.services.is_empty() || order.services.iter().any(|said| name.is(said)));
+    found.sort();
+    Ok(found)
+}
+
+/// Services that are released as one: none goes on before all are due. What fails is taken back all the same, and the
+/// others with it.
+fn together(candidates: &mut [Candidate]) {
+    let failed = candidates.iter().find_map(|candidate| match &candidate.report.decided.decision {
+        Decision::Abort { why } => Some((candidate.name.to_string(), why.clone())),
+        _ => None,
+    });
+    let behind = candidates.iter().find_map(|candidate| match &candidate.report.decided.decision {
+        Decision::Wait { .. } | Decision::Approve { .. } => Some(candidate.name.to_string()),
+        _ => None,
+    });
+    for candidate in candidates.iter_mut() {
+        let decision = &mut candidate.report.decided.decision;
+        match (&failed, &behind, &decision) {
+            (_, _, Decision::Abort { .. }) => {}
+            (Some((name, why)), ..) if candidate.record.weight > 0 && candidate.ground.hold.is_none() => {
+                *decision = Decision::Abort { why: format!("it is released together with {name}: {why}") };
+            }
+            (None, Some(name), Decision::Advance { .. } | Decision::Finish { .. }) => {
+                *decision =
+                    Decision::Wait { why: format!("it is released together with {name}, which waits"), until: None };
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What all decisions that still hold change.
+fn changes(commit: &Commit<'_>, order: &Order<'_>, candidates: &mut [Candidate]) -> Result<(Changes<'static>, Blobs)> {
+    let (mut texts, mut blobs) = (Changes::new(), Blobs::new());
+    for candidate in candidates.iter_mut().filter(|candidate| acts(&candidate.report)) {
+        match &candidate.report.decided.decision {
+            Decision::Advance { to } => match rewritten(commit, order.folder, candidate, *to)? {
+                Ok(files) => {
+                    texts.extend(files);
+                    let record = recorded(candidate, order, *to);
+                    texts.insert(candidate.name.state(order.folder, "json"), Some(Cow::Owned(record.to_text())));
+                }
+                Err(why) => candidate.report.decided.decision = Decision::Wait { why, until: None },
+            },
+            Decision::Finish { .. } => {
+                let record = recorded(candidate, order, candidate.record.weight);
+                texts.insert(candidate.name.state(order.folder, "json"), Some(Cow::Owned(record.to_text())));
+            }
+            Decision::Abort { why } => {
+                let hold = rollback::hold_text(order.identity, why);
+                let name = std::slice::from_ref(&candidate.name);
+                let (held, prepared) = rollback::changes(commit, order.folder, name, &hold)?;
+                texts.extend(held);
+                blobs.extend(prepared);
+            }
+            Decision::Wait { .. } | Decision::Approve { .. } => {}
+        }
+    }
+    Ok((texts, blobs))
+}
+
+/// The record after a step.
+fn recorded(candidate: &Candidate, order: &Order<'_>, weight: u32) -> Record {
+    let Report { decided, weight: before, .. } = &candidate.report;
+    let (kind, kept_until) = match decided.decision {
+        Decision::Finish { kept_until } => ("finish", Some(kept_until)),
+        _ => ("advance", None),
+    };
+    let decision = serde_json::json!({
+        "kind": kind,
+        "at": decided.now,
+        "from": before,
+        "to": weight,
+        "by": order.identity.author(),
+        "approved": order.approve && !order.services.is_empty(),
+        "evidence": decided.evidence,
+    });
+    Record {
+        weight,
+        since: Some(decided.now.into()),
+        decision: Some(decision),
+        finished: kept_until.is_some(),
+        kept_until,
+        ..candidate.record.clone()
+    }
+}
+
+/// The weight-bearing files with another weight. Rehearsed in memory first: the file is what its state says, its
+/// rollback is prepared, and the result is what a verification expects. The inner error says what is not so.
+fn rewritten(
+    commit: &Commit<'_>,
+    folder: &str,
+    candidate: &Candidate,
+    weight: u32,
+) -> Result<std::result::Result<Changes<'static>, String>> {
+    let Candidate { name, record, plan, .. } = candidate;
+    let mut texts = Changes::new();
+    let prepared = commit.files_below(&format!("{}/files", name.rollback(folder)))?;
+    if prepared.len() != plan.places.len() {
+        return Ok(Err("its plan and its prepared rollback are of other files; publish again".to_owned()));
+    }
+    for (path, places) in &plan.places {
+        let held = commit.text(&format!("{}/files/{path}", name.rollback(folder)))?;
+        let (Some(text), Some(held)) = (commit.text(path)?, held) else {
+            return Ok(Err(format!("`{path}` or its prepared rollback is missing; publish again")));
+        };
+        let are = |text: &str, weight| weights::are_those_of(text, &held, &plan.stable, &plan.canary, weight);
+        match are(&text, record.weight) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Ok(Err(format!(
+                    "`{path}` does not have the weights of its state ({}); somebody changed it: see `meshc verify`",
+                    record.describe()
+                )));
+            }
+            Err(why) => return Ok(Err(format!("`{path}` {why}"))),
+        }
+        match weights::moved(&text, places, weight) {
+            Ok(new) if are(&new, weight) == Ok(true) => drop(texts.insert(path.clone(), Some(Cow::Owned(new)))),
+            Ok(_) => {
+                return Ok(Err(format!("the places of weights in its plan are not those of `{path}`; publish again")));
+            }
+            Err(why) => return Ok(Err(format!("`{path}` {why}; publish again"))),
+        }
+    }
+    Ok(Ok(texts))
+}
+
+/// The message: what each service does, and on which evidence.
+fn said(order: &Order<'_>, reports: &[&Report]) -> String {
+    let what = |report: &&Report| {
+        let Report { name, canary, weight, decided, .. } = *report;
+        match &decided.decision {
+            Decision::Advance { to } => format!("{name} {canary} {weight} % -> {to} %"),
+            Decision::Abort { .. } => format!("{name} {canary} {weight} % -> 0 %, held"),
+            _ => format!("{name} {canary} finished"),
+        }
+    };
+    let aborts = reports.iter().all(|report| matches!(report.decided.decision, Decision::Abort { .. }));
+    let operation = if aborts { "abort" } else { "promote" };
+    let subject = match reports {
+        [one] => what(one),
+        several => format!("{} releases", several.len()),
+    };
+    let mut body = Vec::new();
+    for report in reports {
+        body.push(format!("- {}", what(report)));
+        if let Decision::Abort { why } = &report.decided.decision {
+            body.push(format!("  because {why}"));
+        }
+        for evidence in &report.decided.evidence {
+            body.push(format!("  {evidence}"));
+            if !evidence.query.is_empty() {
+                body.push(format!("    {}", evidence.query));
+            }
+        }
+    }
+    let mut trailers = vec![("Mesh-Operation", operation.to_owned()), ("Mesh-Env", order.folder.to_owned())];
+    trailers.extend(reports.iter().map(|report| ("Mesh-Service", report.name.to_string())));
+    message(&format!("{operation}({}): {subject}", order.folder), &body, &trailers)
+}

@@ -1,0 +1,7 @@
+//! Releases measured by a real Prometheus, which scrapes an exporter that plays a mesh once a second.
+
+mod deploy;
+mod exporter;
+mod scenarios;
+mod server;
+mod simulation;
