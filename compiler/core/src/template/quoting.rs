@@ -27,13 +27,21 @@ pub(super) fn format(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value)
         let message = format!("{what} is printed without a filter; write `| yaml`, `| sh` or `| line` behind it");
         return Err(fault(message));
     }
-    out.write_str(&value.to_string()).map_err(|_| Error::new(ErrorKind::WriteFailure, "the result cannot grow"))
+    out.write_str(&plain(value)).map_err(|_| Error::new(ErrorKind::WriteFailure, "the result cannot grow"))
+}
+
+/// A number, a truth value or a quoted text, as every reader spells it: minijinja 3 says `False`, as Python does.
+fn plain(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::Bool => value.is_true().to_string(),
+        _ => value.to_string(),
+    }
 }
 
 /// A text, number or truth value in the form that `quote` gives it.
 fn quoted(value: &Value, filter: &str, quote: fn(&str) -> Result<String, String>) -> Result<Value, Error> {
     match value.kind() {
-        ValueKind::Number | ValueKind::Bool => Ok(Value::from_safe_string(value.to_string())),
+        ValueKind::Number | ValueKind::Bool => Ok(Value::from_safe_string(plain(value))),
         ValueKind::String => {
             let text = value.as_str().unwrap_or_default();
             quote(text).map(Value::from_safe_string).map_err(fault)
@@ -55,8 +63,8 @@ fn yaml(text: &str) -> Result<String, String> {
 /// One word of a POSIX shell. Characters that would end the line are refused: the script may stand in YAML.
 fn sh(text: &str) -> Result<String, String> {
     refuse_controls(text, "a shell script")?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/' | b'-' | b':' | b'@' | b'+' | b',');
-    if !text.is_empty() && text.bytes().all(plain) {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/' | b'-' | b':' | b'@' | b'+' | b',');
+    if !text.is_empty() && text.bytes().all(bare) {
         return Ok(text.to_owned());
     }
     Ok(format!("'{}'", text.replace('\'', r"'\''")))

@@ -53,6 +53,8 @@ const HOSTILE: &[&str] = &[
 #[test]
 fn values_are_printed_through_filters_only() {
     assert_eq!(render("a: {{ text | yaml }}\nb: {{ number }}", "on").unwrap(), "a: \"on\"\nb: 7\n");
+    let truth = "{{ number == 7 }} {{ (number == 8) | yaml }} {{ -number }}";
+    assert_eq!(render(truth, "").unwrap(), "true false -7\n", "as YAML and JSON spell it");
     let (line, message) = refused("a: 1\nb: {{ text }}\n");
     assert_eq!(line, Some(2));
     assert!(message.contains("without a filter") && message.contains("`| yaml`"), "{message}");
