@@ -301,6 +301,7 @@ fn subject(environment: &str) -> Subject {
         metadata: None,
         settle: Duration::ZERO,
         overwrite: false,
+        tells_only: false,
         end_releases: true,
     }
 }

@@ -51,6 +51,8 @@ pub struct Subject {
     pub settle: Duration,
     /// Overwrite files that were edited by hand.
     pub overwrite: bool,
+    /// Go on where a publish would refuse: a plan tells of it.
+    pub tells_only: bool,
     /// End releases that run or are held, where their service goes.
     pub end_releases: bool,
     /// The branch that is published to, which the script for rollbacks names.
@@ -135,7 +137,7 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
     let mut step = transition::next(&trees, &rendering.bundle, &desired).map_err(Error::Refused)?;
     step.waiting.extend(rendering.follows.iter().cloned());
     let mut changes = files(&folder, subject, &rendering.bundle, &desired, &step)?;
-    if !subject.overwrite {
+    if !subject.overwrite && !subject.tells_only {
         refuse_drift(tip, subject, &folder, &changes)?;
     }
     releases::changes(tip, subject, rendering, &step, &mut changes)?;
@@ -187,7 +189,7 @@ fn files(
             continue;
         }
         match folder.foreign.get(*path) {
-            Some(there) if Some(*there) == id || subject.overwrite => {}
+            Some(there) if Some(*there) == id || subject.tells_only => {}
             Some(_) => foreign.push((*path).to_owned()),
             None => {}
         }

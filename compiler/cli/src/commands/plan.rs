@@ -82,8 +82,7 @@ fn plan(publishing: &Publishing<'_>, environment: &Text, args: &PlanArgs) -> Res
     let tip = remote.tip()?;
     let commit = Commit::new(remote.store().repository(), tip)?;
     let mut subject = target.subject(publishing);
-    // A plan tells of files that were edited by hand, and goes on.
-    subject.overwrite = true;
+    subject.tells_only = true;
     subject.end_releases = true;
     let recorded = publish::recorded(&commit, &subject)?;
     progress.say(&format!("{environment}: rendering"));
@@ -112,6 +111,12 @@ fn plan(publishing: &Publishing<'_>, environment: &Text, args: &PlanArgs) -> Res
             first.path,
             first.why
         ));
+    }
+    let stands = |(path, text): &(&String, &String)| {
+        next.folder.foreign.get(*path).is_some_and(|there| *there != id_of(text))
+    };
+    if let Some((path, _)) = bundle.files.iter().find(stands) {
+        notes.push(format!("`{path}` was not written by meshc and stands in the way, and publishing never overwrites that"));
     }
     if let Some(record) = recorded.filter(|record| record.inputs == subject.record.inputs)
         && (record.compiler != subject.record.compiler || record.library != subject.record.library)
