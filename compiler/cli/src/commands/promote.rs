@@ -108,7 +108,7 @@ pub(crate) fn run(session: &Session, args: &PromoteArgs) -> Result<(), Failure> 
         done.push(Promoted { environment, outcome });
     }
     match session.format {
-        Format::Human => Ok(()),
+        Format::Human | Format::Markdown => Ok(()),
         Format::Json | Format::Sarif => session.output.result(&json(&done)),
     }
 }
