@@ -19,6 +19,9 @@ use crate::decide::{Decided, Decision, Situation, decide};
 use crate::measure::{Measurements, Source, measure};
 use crate::plan::{self, Plan, Server};
 
+/// A server that can be asked, or why not.
+pub type Connected = std::result::Result<Box<dyn Source>, String>;
+
 /// What is needed to promote.
 pub struct Order<'o> {
     /// The folder of the environment.
@@ -38,7 +41,7 @@ pub struct Order<'o> {
     /// The clock of this machine, for a server that cannot be asked.
     pub now: i64,
     /// Opens the server of a plan.
-    pub connect: &'o dyn Fn(&Server) -> std::result::Result<Box<dyn Source>, String>,
+    pub connect: &'o dyn Fn(&Server) -> Connected,
     /// Told when something takes its time.
     pub progress: &'o dyn Fn(&str),
 }
@@ -158,7 +161,7 @@ fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Vec<Candidate>> 
     let Some(tip) = remote.tip()? else { return Err(nothing(remote, order)) };
     let at = Commit::new(remote.store().repository(), Some(tip))?;
     let stopped = at.entry(&stop(order.folder))?.is_some();
-    let mut sources: BTreeMap<String, std::result::Result<Box<dyn Source>, String>> = BTreeMap::new();
+    let mut sources: BTreeMap<String, Connected> = BTreeMap::new();
     let mut candidates = Vec::new();
     for name in names(&at, order)? {
         let path = name.state(order.folder, "json");

@@ -6,10 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use meshc_gitops::Oid;
 use meshc_rollout::decide::Decision;
-use meshc_rollout::measure::Source;
 use meshc_rollout::plan::Server;
 use meshc_rollout::prometheus::Prometheus;
-use meshc_rollout::promote::{Order, Outcome, Report, promote};
+use meshc_rollout::promote::{Connected, Order, Outcome, Report, promote};
 use serde::Serialize;
 
 use super::Session;
@@ -78,7 +77,7 @@ pub(crate) fn run(session: &Session, args: &PromoteArgs) -> Result<(), Failure> 
     }
     let identity = place.identity()?;
     let folder: PathBuf = session.folder.clone();
-    let connect = |server: &Server| -> Result<Box<dyn Source>, String> {
+    let connect = |server: &Server| -> Connected {
         let declared = args.prometheus.as_ref().map(|url| Server { url: url.clone(), ..server.clone() });
         let server = declared.as_ref().unwrap_or(server);
         Ok(Box::new(Prometheus::new(server, &folder, args.query_deadline)?))
