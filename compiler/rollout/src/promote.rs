@@ -68,6 +68,8 @@ pub struct Report {
 pub struct Outcome {
     /// What was decided, by service.
     pub reports: Vec<Report>,
+    /// Releases that cannot be decided about or taken back, and why. They stop no other release.
+    pub faults: Vec<(Name, String)>,
     /// The commit, where there is one, and how many times it was tried.
     pub commit: Option<(Oid, u32)>,
 }
@@ -94,8 +96,12 @@ struct Candidate {
 pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
     let started = Instant::now();
     (order.progress)(&format!("reading {} of {}", remote.branch(), remote.location()));
-    let mut candidates = candidates(remote, order)?;
+    let (mut candidates, found) = candidates(remote, order)?;
+    let measured = Instant::now();
     if order.together {
+        if let Some((name, why)) = found.first() {
+            return Err(Error::Refused(format!("nothing was promoted: {name}: {why}")));
+        }
         together(&mut candidates);
     }
     for attempt in 1_u32.. {
@@ -113,17 +119,19 @@ pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
         if order.together && candidates.iter().any(|candidate| candidate.report.dropped) {
             candidates.iter_mut().for_each(|candidate| candidate.report.dropped = true);
         }
-        let (changes, blobs) = changes(&at, order, &mut candidates)?;
+        let mut faults = found.clone();
+        let late = i64::try_from(measured.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let (changes, blobs) = changes(&at, order, &mut candidates, late, &mut faults)?;
         let reports = || candidates.iter().map(|candidate| candidate.report.clone()).collect();
         if order.dry_run || (changes.is_empty() && blobs.is_empty()) {
-            return Ok(Outcome { reports: reports(), commit: None });
+            return Ok(Outcome { reports: reports(), faults, commit: None });
         }
         let acting: Vec<&Report> = candidates.iter().map(|candidate| &candidate.report).filter(|r| acts(r)).collect();
         let text = said(order, &acting);
         let new = create_with_blobs(repository, &git, Some(tip), &changes, &blobs, &text, order.identity)?;
         (order.progress)(&format!("pushing to {}", remote.location()));
         match remote.push(Some(tip), new)? {
-            Pushed::Done => return Ok(Outcome { reports: reports(), commit: Some((new, attempt)) }),
+            Pushed::Done => return Ok(Outcome { reports: reports(), faults, commit: Some((new, attempt)) }),
             Pushed::Lost if started.elapsed() > order.patience => {
                 return Err(Error::LostRaces { attempts: attempt, during: started.elapsed() });
             }
@@ -156,25 +164,43 @@ fn ground(commit: &Commit<'_>, folder: &str, name: &Name) -> Result<Ground> {
     })
 }
 
+/// Releases with what was decided, and those that cannot be decided about.
+type Found = (Vec<Candidate>, Vec<(Name, String)>);
+
 /// Reads the releases of the tip, measures and decides.
-fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Vec<Candidate>> {
+fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Found> {
     let Some(tip) = remote.tip()? else { return Err(nothing(remote, order)) };
     let at = Commit::new(remote.store().repository(), Some(tip))?;
     let stopped = at.entry(&stop(order.folder))?.is_some();
     let mut sources: BTreeMap<String, Connected> = BTreeMap::new();
-    let mut candidates = Vec::new();
+    let (mut candidates, mut faults) = (Vec::new(), Vec::new());
     for name in names(&at, order)? {
-        let path = name.state(order.folder, "json");
-        let unusable = |path: &str, why: &str| Error::Refused(format!("`{path}` of the deploy repository {why}"));
-        let Some(text) = at.text(&path)? else { continue };
-        let record = state::parse(&text).map_err(|why| unusable(&path, &why))?;
-        let Some(canary) = record.canary.clone() else { continue };
-        let path = plan::path(order.folder, &name.namespace, &name.service);
-        let plan = at.text(&path)?.map(|text| Plan::parse(&text)).transpose().map_err(|why| unusable(&path, &why))?;
-        // Without a plan its routes do not carry the new version yet, or not any more.
-        let Some(plan) = plan else { continue };
         let ground = ground(&at, order.folder, &name)?;
         let held = ground.hold.is_some();
+        let path = name.state(order.folder, "json");
+        let Some(text) = at.text(&path)? else { continue };
+        let record = match state::parse(&text) {
+            Ok(record) => record,
+            Err(why) => {
+                faults.push((name, format!("`{path}` {why}")));
+                continue;
+            }
+        };
+        let Some(canary) = record.canary.clone() else { continue };
+        let path = plan::path(order.folder, &name.namespace, &name.service);
+        let plan = match at.text(&path)?.map(|text| Plan::parse(&text)) {
+            Some(Ok(plan)) => plan,
+            Some(Err(why)) => {
+                faults.push((name, format!("`{path}` {why}; publish again")));
+                continue;
+            }
+            None if record.weight > 0 && !record.finished && !held => {
+                faults.push((name, format!("`{canary}` has requests, and `{path}` is missing; publish again")));
+                continue;
+            }
+            // Its routes do not carry the new version yet, or not any more.
+            None => continue,
+        };
         (order.progress)(&format!("{name}: measuring"));
         let measurements = match &plan.prometheus {
             // A hold or an end decides already.
@@ -209,7 +235,7 @@ fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Vec<Candidate>> 
         };
         candidates.push(Candidate { name, ground, record, plan, report });
     }
-    Ok(candidates)
+    Ok((candidates, faults))
 }
 
 /// The services that were named, or all with a state, sorted.
@@ -269,21 +295,29 @@ fn changes(commit: &Commit<'_>, order: &Order<'_>, candidates: &mut [Candidate])
             Decision::Advance { to } => match rewritten(commit, order.folder, candidate, *to)? {
                 Ok(files) => {
                     texts.extend(files);
-                    let record = recorded(candidate, order, *to);
+                    let record = recorded(candidate, order, *to, late);
                     texts.insert(candidate.name.state(order.folder, "json"), Some(Cow::Owned(record.to_text())));
                 }
                 Err(why) => candidate.report.decided.decision = Decision::Wait { why, until: None },
             },
             Decision::Finish { .. } => {
-                let record = recorded(candidate, order, candidate.record.weight);
+                let record = recorded(candidate, order, candidate.record.weight, late);
                 texts.insert(candidate.name.state(order.folder, "json"), Some(Cow::Owned(record.to_text())));
             }
             Decision::Abort { why } => {
                 let hold = rollback::hold_text(order.identity, why);
                 let name = std::slice::from_ref(&candidate.name);
-                let (held, prepared) = rollback::changes(commit, order.folder, name, &hold)?;
-                texts.extend(held);
-                blobs.extend(prepared);
+                match rollback::changes(commit, order.folder, name, &hold) {
+                    Ok((held, prepared)) => {
+                        texts.extend(held);
+                        blobs.extend(prepared);
+                    }
+                    Err(Error::Refused(fault)) => {
+                        faults.push((candidate.name.clone(), format!("it fails ({why}), and {fault}")));
+                        candidate.report.dropped = true;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             Decision::Wait { .. } | Decision::Approve { .. } => {}
         }
@@ -291,8 +325,8 @@ fn changes(commit: &Commit<'_>, order: &Order<'_>, candidates: &mut [Candidate])
     Ok((texts, blobs))
 }
 
-/// The record after a step.
-fn recorded(candidate: &Candidate, order: &Order<'_>, weight: u32) -> Record {
+/// The record after a step. Its stage begins when it is committed, which may be later than when it was decided.
+fn recorded(candidate: &Candidate, order: &Order<'_>, weight: u32, late: i64) -> Record {
     let Report { decided, weight: before, .. } = &candidate.report;
     let (kind, kept_until) = match decided.decision {
         Decision::Finish { kept_until } => ("finish", Some(kept_until)),
@@ -309,7 +343,7 @@ fn recorded(candidate: &Candidate, order: &Order<'_>, weight: u32) -> Record {
     });
     Record {
         weight,
-        since: Some(decided.now.into()),
+        since: Some(decided.now.saturating_add(late).into()),
         decision: Some(decision),
         finished: kept_until.is_some(),
         kept_until,

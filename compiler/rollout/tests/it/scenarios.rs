@@ -297,3 +297,18 @@ fn two_promotes_at_once_make_one_commit() {
     });
     assert_eq!((deploy.commits(), deploy.record().weight), (2, 20));
 }
+
+#[test]
+fn what_cannot_be_read_is_told_and_left_alone() {
+    for path in ["state/prod/shop/web.json", "state/prod/shop/web.plan.json"] {
+        let deploy = Deploy::publish("web", CANARY, standing());
+        deploy.commit(&Changes::from([(path.to_owned(), Some("<<<<<<< HEAD\n".into()))]));
+        let outcome = deploy.promote(&calm);
+        assert!(outcome.commit.is_none() && outcome.reports.is_empty(), "{outcome:?}");
+        assert!(outcome.faults.iter().any(|(_, why)| why.contains(path)), "{outcome:?}");
+    }
+    let deploy = Deploy::publish("web", CANARY, standing());
+    deploy.commit(&Changes::from([("state/prod/shop/web.plan.json".to_owned(), None)]));
+    let outcome = deploy.promote(&calm);
+    assert!(outcome.faults.iter().any(|(_, why)| why.contains("is missing")), "{outcome:?}");
+}
