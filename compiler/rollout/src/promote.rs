@@ -10,13 +10,13 @@ use meshc_core::bundle::weights;
 use meshc_core::state::{self, Record};
 use meshc_gitops::commit::{Blobs, Changes, Identity, create_with_blobs};
 use meshc_gitops::folder::Commit;
-use meshc_gitops::message::message;
 use meshc_gitops::remote::{Pushed, Remote};
 use meshc_gitops::rollback::{self, Name};
 use meshc_gitops::{Error, Result};
 
 use crate::decide::{Decided, Decision, Situation, decide};
 use crate::measure::{Measurements, Source, measure};
+use crate::message;
 use crate::plan::{self, Plan, Server};
 
 /// A server that can be asked, or why not.
@@ -127,7 +127,7 @@ pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
             return Ok(Outcome { reports: reports(), faults, commit: None });
         }
         let acting: Vec<&Report> = candidates.iter().map(|candidate| &candidate.report).filter(|r| acts(r)).collect();
-        let text = said(order, &acting);
+        let text = message::of(order.folder, &acting);
         let new = create_with_blobs(repository, &git, Some(tip), &changes, &blobs, &text, order.identity)?;
         (order.progress)(&format!("pushing to {}", remote.location()));
         match remote.push(Some(tip), new)? {
@@ -287,8 +287,14 @@ fn together(candidates: &mut [Candidate]) {
     }
 }
 
-/// What all decisions that still hold change.
-fn changes(commit: &Commit<'_>, order: &Order<'_>, candidates: &mut [Candidate]) -> Result<(Changes<'static>, Blobs)> {
+/// What all decisions that still hold change. `late` is how many seconds ago they were made.
+fn changes(
+    commit: &Commit<'_>,
+    order: &Order<'_>,
+    candidates: &mut [Candidate],
+    late: i64,
+    faults: &mut Vec<(Name, String)>,
+) -> Result<(Changes<'static>, Blobs)> {
     let (mut texts, mut blobs) = (Changes::new(), Blobs::new());
     for candidate in candidates.iter_mut().filter(|candidate| acts(&candidate.report)) {
         match &candidate.report.decided.decision {
@@ -390,38 +396,4 @@ fn rewritten(
         }
     }
     Ok(Ok(texts))
-}
-
-/// The message: what each service does, and on which evidence.
-fn said(order: &Order<'_>, reports: &[&Report]) -> String {
-    let what = |report: &&Report| {
-        let Report { name, canary, weight, decided, .. } = *report;
-        match &decided.decision {
-            Decision::Advance { to } => format!("{name} {canary} {weight} % -> {to} %"),
-            Decision::Abort { .. } => format!("{name} {canary} {weight} % -> 0 %, held"),
-            _ => format!("{name} {canary} finished"),
-        }
-    };
-    let aborts = reports.iter().all(|report| matches!(report.decided.decision, Decision::Abort { .. }));
-    let operation = if aborts { "abort" } else { "promote" };
-    let subject = match reports {
-        [one] => what(one),
-        several => format!("{} releases", several.len()),
-    };
-    let mut body = Vec::new();
-    for report in reports {
-        body.push(format!("- {}", what(report)));
-        if let Decision::Abort { why } = &report.decided.decision {
-            body.push(format!("  because {why}"));
-        }
-        for evidence in &report.decided.evidence {
-            body.push(format!("  {evidence}"));
-            if !evidence.query.is_empty() {
-                body.push(format!("    {}", evidence.query));
-            }
-        }
-    }
-    let mut trailers = vec![("Mesh-Operation", operation.to_owned()), ("Mesh-Env", order.folder.to_owned())];
-    trailers.extend(reports.iter().map(|report| ("Mesh-Service", report.name.to_string())));
-    message(&format!("{operation}({}): {subject}", order.folder), &body, &trailers)
 }
