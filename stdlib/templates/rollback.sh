@@ -62,11 +62,15 @@ setup() {
       *) remote=$remotes ;;
     esac
   fi
+  # To push to a URL leaves the references of this clone that follow the server as they are.
+  url=$(git remote get-url --push -- "$remote" 2>/dev/null) || url=$remote
   tmp=$(mktemp -d "${TMPDIR:-/tmp}/meshc.XXXXXX")
   ref=refs/meshc/${tmp##*/}
   GIT_INDEX_FILE=$tmp/index GIT_TERMINAL_PROMPT=${GIT_TERMINAL_PROMPT:-1} LC_ALL=C
   export GIT_INDEX_FILE GIT_TERMINAL_PROMPT LC_ALL
-  trap 'git update-ref -d "$ref" 2>/dev/null || :; rm -rf "$tmp"' EXIT
+  trap 'git update-ref -d "$ref" 2>/dev/null || :
+    rmdir "$(git rev-parse --git-path refs/meshc)" 2>/dev/null || :
+    rm -rf "$tmp"' EXIT
   trap 'exit 130' INT TERM HUP
   if ! git var GIT_AUTHOR_IDENT >/dev/null 2>&1 || ! git var GIT_COMMITTER_IDENT >/dev/null 2>&1; then
     GIT_AUTHOR_NAME=${USER:-release-manager} GIT_AUTHOR_EMAIL=${USER:-release-manager}@localhost
@@ -75,7 +79,7 @@ setup() {
   fi
   who=$(git var GIT_AUTHOR_IDENT) who=${who%>*}\>
   at=$(git var GIT_COMMITTER_IDENT) at=${at##*> }
-  why=$(printf '%s' "$reason" | tr '\001-\037\177' ' ')
+  why=$(printf '%s' "$reason" | tr '\001-\037\177' ' ' | sed 's/^ *//; s/ *$//')
   # commit-tree does not read commit.gpgsign.
   sign=
   [ "$(git config --bool commit.gpgsign || :)" != true ] || sign=-S
@@ -228,7 +232,7 @@ begun() { # sets tree to the tip's without the holds, each release where it begi
 }
 
 push_it() { # COMMIT: success; 1 where somebody was faster; ends where the server refuses
-  if git push -q --no-verify "$remote" "$1:refs/heads/$branch" 2>"$tmp/err"; then return 0; fi
+  if git push -q --no-verify "$url" "$1:refs/heads/$branch" 2>"$tmp/err"; then return 0; fi
   # No word of the server is read: a tip that moved is a lost race, three refusals on one tip are a refusal.
   if [ "$tip" = "$last" ]; then stuck=$((stuck + 1)); else stuck=1 last=$tip; fi
   [ $stuck -ge 3 ] || return 1

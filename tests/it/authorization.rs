@@ -5,10 +5,10 @@
 //! `declared` answers from a description of the mesh, by the language's reference. Neither knows the compiler. That
 //! they would notice a difference is tested as well: every policy is changed in every place.
 
-mod agreement;
+pub(crate) mod agreement;
 mod boutique;
 mod declared;
-mod evaluate;
-mod policy;
-mod random;
+pub(crate) mod evaluate;
+pub(crate) mod policy;
+pub(crate) mod random;
 mod semantics;

@@ -2,5 +2,6 @@
 
 pub mod dice;
 pub mod generate;
+pub mod odd;
 #[cfg(unix)]
 pub mod servers;

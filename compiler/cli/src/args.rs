@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    check, completions, explain, fmt, init, man, promote, publish, rehearse, render, resume, rollback, status, verify,
-    why,
+    bootstrap, check, completions, doctor, explain, fmt, init, man, plan, promote, publish, rehearse, render, resume,
+    rollback, status, verify, why,
 };
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
@@ -23,7 +23,10 @@ Exit codes:
   0  done; warnings and notes may have been printed
   1  the project has errors, or what was asked does not hold
   2  the command was used wrongly
-  3  a file could not be read or written"
+  3  a file could not be read or written
+  4  a server refused what was pushed
+  5  a server could not be reached in time, or others were faster every time
+  6  it is committed, and was not seen in the cluster in the time given"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -58,6 +61,8 @@ pub(crate) struct Global {
 pub(crate) enum Format {
     /// With the source and carets
     Human,
+    /// As a comment for a pull request; of `plan` only
+    Markdown,
     /// As one JSON object
     Json,
     /// As SARIF 2.1.0, for code scanning
@@ -81,6 +86,7 @@ pub(crate) enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
     Render(render::RenderArgs),
+    Plan(plan::PlanArgs),
     Publish(publish::PublishArgs),
     Verify(verify::VerifyArgs),
     Status(status::StatusArgs),
@@ -91,6 +97,8 @@ pub(crate) enum Command {
     Rehearse(rehearse::RehearseArgs),
     Fmt(fmt::FmtArgs),
     Explain(explain::ExplainArgs),
+    Bootstrap(bootstrap::BootstrapArgs),
+    Doctor(doctor::DoctorArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }

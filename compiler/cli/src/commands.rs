@@ -1,11 +1,14 @@
 //! One file for each command. A command gets the session and its own arguments.
 
+pub(crate) mod bootstrap;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod plan;
 pub(crate) mod promote;
 pub(crate) mod publish;
 pub(crate) mod rehearse;
@@ -46,9 +49,12 @@ impl Command {
             Command::Render(args) => args.selection.state.iter_mut().chain(&mut args.out).collect(),
             Command::Fmt(args) => args.files.iter_mut().collect(),
             Command::Explain(args) => args.state.iter_mut().collect(),
+            Command::Bootstrap(args) => args.paths(),
             Command::Man(args) => args.out.iter_mut().collect(),
             Command::Verify(args) => args.deploy.iter_mut().collect(),
             Command::Completions(_)
+            | Command::Doctor(_)
+            | Command::Plan(_)
             | Command::Publish(_)
             | Command::Status(_)
             | Command::Why(_)
@@ -75,9 +81,16 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let mut command = cli.command;
     command.rebase(&session.folder);
     let result = match command {
+        command if session.format == Format::Markdown && !matches!(command, Command::Plan(_)) => {
+            drop(command);
+            Err(Failure::Usage(
+                "`--format markdown` is a form of `plan` only; use `human`, `json` or `sarif`".to_owned(),
+            ))
+        }
         Command::Init(args) => init::run(&session, &args),
         Command::Check(args) => check::run(&session, &args),
         Command::Render(args) => render::run(&session, &args),
+        Command::Plan(args) => plan::run(&session, &args),
         Command::Publish(args) => publish::run(&session, &args),
         Command::Verify(args) => verify::run(&session, &args),
         Command::Status(args) => status::run(&session, &args),
@@ -88,6 +101,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Resume(args) => resume::run(&session, &args),
         Command::Fmt(args) => fmt::run(&session, &args),
         Command::Explain(args) => explain::run(&session, &args),
+        Command::Bootstrap(args) => bootstrap::run(&session, &args),
+        Command::Doctor(args) => doctor::run(&session, &args),
         Command::Completions(args) => completions::run(&session, &args),
         Command::Man(args) => man::run(&session, &args),
     };

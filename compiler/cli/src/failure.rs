@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file could not be read or written, with the sentence that names it.
     File(String),
+    /// There is something to do, and `--detailed-exitcode` asks for a code of its own.
+    Changes,
     /// A server refused, with its own words.
     Rejected(String),
     /// A server could not be reached in time.
@@ -61,6 +63,8 @@ impl Failure {
         match self {
             Failure::Reported | Failure::Refused(_) => PROJECT,
             Failure::Usage(_) => USAGE,
+            // terraform's code for it; who asks for it knows that it is not an error.
+            Failure::Changes => USAGE,
             Failure::ReportedFile | Failure::File(_) => FILE,
             Failure::Rejected(_) => REJECTED,
             Failure::Unreachable(_) => UNREACHABLE,
@@ -71,7 +75,7 @@ impl Failure {
     /// What is still to be said.
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
-            Failure::Reported | Failure::ReportedFile => None,
+            Failure::Reported | Failure::ReportedFile | Failure::Changes => None,
             Failure::Refused(text)
             | Failure::Usage(text)
             | Failure::File(text)

@@ -13,6 +13,7 @@ mod live;
 mod output;
 mod paths;
 mod pipeline;
+mod program;
 mod progress;
 mod publishing;
 mod releases;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use meshc_core::bundle::Bundle;
+use meshc_core::check::environment::Facts;
 use meshc_core::compile::Compilation;
 use meshc_core::diagnostic::{Diagnostic, Diagnostics, Severity};
 use meshc_core::explain::{self, Explanation};
 use meshc_core::init;
+use meshc_core::model::Mesh;
 use meshc_core::project::{self, Project};
 use meshc_core::source::{FileId, SourceMap, Text};
 use meshc_core::state::State;
@@ -50,6 +52,12 @@ pub(crate) struct Outcome {
 pub(crate) struct Rendering {
     /// Its name.
     pub(crate) environment: Text,
+    /// The name of its folder in the deploy repository.
+    pub(crate) folder: Text,
+    /// The checked mesh; absent where errors left nothing to make.
+    pub(crate) mesh: Option<Mesh>,
+    /// What it says to the tools behind the compiler.
+    pub(crate) facts: Facts,
     /// Its files.
     pub(crate) bundle: Bundle,
     /// Where the traffic of its versions goes.
@@ -118,7 +126,14 @@ pub(crate) fn compile(folder: &Path, selection: &Selection, goal: Goal) -> Resul
             Release { namespace: key.0, service: key.1, shares, recorded }
         });
         let releases = releases.collect();
-        renderings.push(Rendering { environment: environment.clone(), bundle: rendered.bundle, releases });
+        renderings.push(Rendering {
+            environment: environment.clone(),
+            folder: rendered.folder,
+            mesh: rendered.mesh,
+            facts: rendered.facts,
+            bundle: rendered.bundle,
+            releases,
+        });
     }
     let mesh = compilation.mesh_name().cloned();
     let findings = found.into_sorted(&environments);

@@ -5,6 +5,7 @@
 pub(crate) mod deployed;
 pub(crate) mod sources;
 pub(crate) mod target;
+pub(crate) mod turn;
 
 use meshc_core::bundle::lock::LOCK_FILE;
 use meshc_core::check::environment::Facts;

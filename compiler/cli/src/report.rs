@@ -2,6 +2,7 @@
 
 pub(crate) mod human;
 pub(crate) mod json;
+pub(crate) mod plan;
 pub(crate) mod sarif;
 
 use meshc_core::diagnostic::{Diagnostic, Severity};
@@ -42,7 +43,7 @@ impl<'a> Report<'a> {
     /// The findings in a form, as one text.
     pub(crate) fn text(&self, format: Format) -> String {
         match format {
-            Format::Human => human::text(self),
+            Format::Human | Format::Markdown => human::text(self),
             Format::Json => json::text(self),
             Format::Sarif => sarif::text(self),
         }

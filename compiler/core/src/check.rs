@@ -4,6 +4,7 @@
 //! are resolved against all shapes; then the mesh is looked at as a whole.
 
 mod access;
+mod accounts;
 pub mod environment;
 mod exposure;
 mod graph;
@@ -31,10 +32,9 @@ use crate::inventory::index::Index;
 use crate::lower::declaration::{Declarations, ServiceDecl};
 use crate::lower::scope::stated_twice;
 use crate::lower::setting::{CallerKey, Field};
-use crate::model::traffic::Traffic;
 use crate::model::{Authorization, Mesh, MtlsMode, Namespace, Port, Service};
 use crate::project::Project;
-use crate::resolve::layers::{Draft, Origin};
+use crate::resolve::layers::{Draft, Entry, Origin, Overlay};
 use crate::resolve::names::Names;
 use crate::resolve::presets::Presets;
 use crate::source::{Span, Spanned, Text};
@@ -56,6 +56,8 @@ pub(crate) struct Base<'p> {
     pub(crate) drafts: Vec<Draft<'p>>,
     /// Services that count, by namespace and index, sorted by namespace and name.
     pub(crate) services: Vec<(Text, usize)>,
+    /// The hosts that services and presets expose in any environment.
+    pub(crate) hosts: HashSet<&'p Text>,
 }
 
 /// The result of a check.
@@ -82,17 +84,17 @@ pub(crate) fn draft<'b, 'p>(
     let key = (namespace.clone(), decl.name.value.clone());
     let Some(overrides) = environment.services.get(&key) else { return Some((decl, Cow::Borrowed(below))) };
     let mut draft = below.clone();
-    let name = base.project.declarations.environments.iter().find(|known| known.name.value == environment.name);
-    let origin = name.map_or(Origin::Service, |known| Origin::Environment(&known.name.value));
+    let origin = environment.stated_as.map_or(Origin::Service, Origin::Environment);
     check_reopened(overrides, out);
+    let mut overlay = Overlay::new(&mut draft);
     for block in overrides {
         let preset = base.presets.of(&block.presets, &block.layer, namespace, out);
         for entry in preset.entries {
-            draft.entries.retain(|known| known.key != entry.key);
-            draft.entries.push(crate::resolve::layers::Entry { origin, ..entry });
+            overlay.state(Entry { origin, ..entry });
         }
-        draft.lay(&block.layer, origin, namespace, out);
+        overlay.lay(&block.layer, origin, namespace, out);
     }
+    overlay.finish();
     Some((decl, Cow::Owned(draft)))
 }
 
@@ -120,10 +122,17 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
     let cluster = Cluster { incomplete, index: Index::new(&inventory), inventory: &inventory };
     let drafts: Vec<(&Text, &'p ServiceDecl, Cow<'_, Draft<'p>>)> = base
         .services
-        .iter()
-        .filter_map(|(namespace, index)| {
-            let (decl, draft) = draft(base, &environment, namespace, *index, out)?;
-            Some((namespace, decl, draft))
+        .par_iter()
+        .map(|(namespace, index)| {
+            let mut found = Diagnostics::default();
+            let draft = draft(base, &environment, namespace, *index, &mut found);
+            (draft.map(|(decl, draft)| (namespace, decl, draft)), found)
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+        .filter_map(|(draft, found)| {
+            out.append(found);
+            draft
         })
         .collect();
     let scopes = scopes(declarations, &base.names, &environment, out);
@@ -146,8 +155,8 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
     let gateways = exposure::gateways(declarations, &base.names, &environment, out);
     let resolve =
         Resolve { base, environment: &environment, gateways: &gateways, parties: &parties, state, scopes: &scopes };
-    let (built, traffic) = resolve.services(&shapes, out);
-    graph::check(&shapes, &traffic, out);
+    let built = resolve.services(&shapes, out);
+    let authorization = scope::authorization(declarations, &environment, out);
     let removed = |index: usize| {
         let of = drafts.get(index).map(|(_, _, draft)| draft.removed_callers.iter().map(|(caller, _)| caller.clone()));
         of.into_iter()
@@ -155,14 +164,26 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
             .map(|caller| qualify(caller, drafts.get(index).map(|(namespace, ..)| *namespace)))
             .collect()
     };
-    let authorization = scope::authorization(declarations, &environment, out);
-    if let Some((authorization, _)) = authorization {
-        let view =
-            workloads::View { shapes: &shapes, parties: &parties, cluster: &cluster, authorization, removed: &removed };
-        workloads::check(&view, out);
-    }
+    let (of_graph, of_workloads) = rayon::join(
+        || {
+            let mut found = Diagnostics::default();
+            graph::check(&shapes, &built, &mut found);
+            found
+        },
+        || {
+            let mut found = Diagnostics::default();
+            if let Some((authorization, _)) = authorization {
+                let (shapes, parties) = (&shapes[..], &parties);
+                let view = workloads::View { shapes, parties, cluster: &cluster, authorization, removed: &removed };
+                workloads::check(&view, &mut found);
+            }
+            found
+        },
+    );
+    out.append(of_graph);
+    out.append(of_workloads);
     let claims = built.iter().flat_map(|service| service.exposures.iter().map(|exposure| (&service.name, exposure)));
-    exposure::check_claims(claims, &environment, &declared_hosts(declarations), base.names.names_missing, out);
+    exposure::check_claims(claims, &environment, &base.hosts, base.names.names_missing, out);
     let mesh =
         assemble(base, &environment, authorization.map(|(mode, _)| mode), &scopes, gateways, &shapes, built, out);
     Checked { mesh, facts, patches }
@@ -176,7 +197,7 @@ fn qualify(caller: CallerKey, namespace: Option<&Text>) -> CallerKey {
 }
 
 /// The hosts that services and presets expose in any environment.
-fn declared_hosts(declarations: &Declarations) -> HashSet<&Text> {
+pub(crate) fn declared_hosts(declarations: &Declarations) -> HashSet<&Text> {
     let services = declarations.services.iter().map(|service| &service.layer);
     let presets = declarations.presets.iter().map(|preset| &preset.layer);
     let overrides = declarations.environments.iter().flat_map(|environment| &environment.services);
@@ -224,25 +245,23 @@ struct Resolve<'r, 'p> {
 
 impl Resolve<'_, '_> {
     /// Every service with callers, hosts, versions and traffic.
-    fn services(&self, shapes: &[Shape<'_>], out: &mut Diagnostics) -> (Vec<Service>, Vec<Vec<Traffic>>) {
-        let results: Vec<(Service, Vec<Traffic>, Unknown, Diagnostics)> =
+    fn services(&self, shapes: &[Shape<'_>], out: &mut Diagnostics) -> Vec<Service> {
+        let results: Vec<(Service, Unknown, Diagnostics)> =
             shapes.par_iter().map(|shape| self.service(shape)).collect();
         let mut unknown = Unknown::new();
         let mut services = Vec::with_capacity(results.len());
-        let mut all_traffic = Vec::with_capacity(results.len());
-        for (service, traffic, missing, found) in results {
+        for (service, missing, found) in results {
             services.push(service);
-            all_traffic.push(traffic);
             out.append(found);
             for (name, places) in missing {
                 unknown.entry(name).or_default().extend(places);
             }
         }
         access::report_unknown(unknown, &self.base.names, out);
-        (services, all_traffic)
+        services
     }
 
-    fn service(&self, shape: &Shape<'_>) -> (Service, Vec<Traffic>, Unknown, Diagnostics) {
+    fn service(&self, shape: &Shape<'_>) -> (Service, Unknown, Diagnostics) {
         let mut found = Diagnostics::default();
         let out = &mut found;
         let scope = self.scopes.get(&shape.namespace);
@@ -261,13 +280,13 @@ impl Resolve<'_, '_> {
         let ports = shape
             .ports
             .iter()
-            .zip(&traffic)
+            .zip(traffic)
             .map(|(port, traffic)| Port {
                 span: port.span,
                 container: port.container,
                 protocol: port.protocol,
                 mtls: (port.mtls != shape.mtls).then_some(port.mtls),
-                traffic: traffic.clone(),
+                traffic,
                 rate_limits: port.own.then(|| traffic::limits(&port.behaviour)),
             })
             .collect();
@@ -286,7 +305,7 @@ impl Resolve<'_, '_> {
             owner: shape.stated.owner.or(scope.and_then(|scope| scope.owner)).cloned(),
             raw: raw::resources(self.base.project, shape.stated.raw, &self.environment.rendered(&shape.namespace), out),
         };
-        (service, traffic, unknown, found)
+        (service, unknown, found)
     }
 }
 

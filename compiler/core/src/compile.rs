@@ -110,7 +110,8 @@ impl<'p> Compilation<'p> {
         unread.fold(&mut found, &declarations.extents);
         unread.add(&found, &declarations.extents);
         out.append(found);
-        Self { base: Base { project, names, presets, drafts, services }, unread, faulty: out.has_errors() }
+        let hosts = check::declared_hosts(declarations);
+        Self { base: Base { project, names, presets, drafts, services, hosts }, unread, faulty: out.has_errors() }
     }
 
     /// The environments, sorted.
@@ -156,8 +157,9 @@ impl<'p> Compilation<'p> {
             let mut found = Diagnostics::default();
             istio::check(mesh, &mut found);
             // What a gateway with a faulty line seems to lack may be what the line would have said.
-            let gateways = &self.base.project.declarations.gateways;
-            found.retain(|d| !gateways.iter().any(|gateway| gateway.broken && gateway.name.span == d.primary.span));
+            let gateways = self.base.project.declarations.gateways.iter().filter(|gateway| gateway.broken);
+            let broken: HashSet<Span> = gateways.map(|gateway| gateway.name.span).collect();
+            found.retain(|diagnostic| !broken.contains(&diagnostic.primary.span));
             diagnostics.append(found);
         }
         self.fold(&mut diagnostics);

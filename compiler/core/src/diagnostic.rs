@@ -185,7 +185,7 @@ impl Diagnostics {
         for diagnostic in &mut sorted {
             diagnostic.environments.sort();
             diagnostic.environments.dedup();
-            if environments.iter().all(|e| diagnostic.environments.contains(e)) {
+            if environments.iter().all(|e| diagnostic.environments.binary_search(e).is_ok()) {
                 diagnostic.environments.clear();
             }
         }

@@ -10,7 +10,9 @@
 #![deny(clippy::disallowed_methods)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod bootstrap;
 pub mod bundle;
+pub mod cause;
 pub mod check;
 pub mod code;
 pub mod compile;
@@ -33,6 +35,7 @@ pub mod state;
 pub mod stdlib;
 pub mod suggest;
 pub mod syntax;
+pub mod template;
 pub mod transition;
 pub mod world;
 mod yaml;

@@ -15,6 +15,7 @@ mod access;
 mod canary;
 mod environment;
 mod freeze;
+pub(crate) mod lookup;
 mod removal;
 pub(crate) mod traffic;
 mod workload;

@@ -75,6 +75,8 @@ pub struct SourceFile {
     /// LF line ends, no byte order mark. Digests are taken over this text, so a CRLF checkout changes nothing.
     pub text: String,
     line_starts: Vec<u32>,
+    /// Where bytes stand that go on with a character. Mostly there are none.
+    further_bytes: Vec<u32>,
 }
 
 impl SourceFile {
@@ -82,15 +84,23 @@ impl SourceFile {
         let text = normalise(text);
         let mut line_starts = vec![0];
         line_starts.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1));
-        Self { path, text, line_starts }
+        let goes_on = |byte: &u8| (0x80..0xc0).contains(byte);
+        let further_bytes = match text.is_ascii() {
+            true => Vec::new(),
+            false => text.bytes().enumerate().filter(|(_, b)| goes_on(b)).map(|(i, _)| i as u32).collect(),
+        };
+        Self { path, text, line_starts, further_bytes }
     }
 
     /// Line and column of a byte offset, both counted from 1, the column in characters.
     pub fn line_column(&self, offset: u32) -> (u32, u32) {
         let line = self.line_starts.partition_point(|start| *start <= offset).max(1) - 1;
-        let start = self.line_starts.get(line).copied().unwrap_or(0) as usize;
-        let column = self.text.get(start..offset as usize).map_or(0, |before| before.chars().count());
-        (line as u32 + 1, column as u32 + 1)
+        let start = self.line_starts.get(line).copied().unwrap_or(0);
+        // By bytes and those that begin no character: a line may be as long as the file, and hold a finding in each word.
+        let further = |end: u32| self.further_bytes.partition_point(|at| *at < end);
+        let bytes = if self.text.is_char_boundary(offset as usize) { offset.saturating_sub(start) } else { 0 };
+        let column = if bytes == 0 { 0 } else { bytes - (further(offset) - further(start)) as u32 };
+        (line as u32 + 1, column + 1)
     }
 }
 

@@ -98,7 +98,7 @@ pub fn next(live: &[Tree<'_>], desired: &Bundle, tree: &Tree<'_>) -> Result<Step
     let mut decisions = objects::Decisions::new();
     let plaintext = transport::decide(&objects, desired, &mut decisions);
     routes::decide(&objects, &plaintext, &mut decisions);
-    access::decide(&objects, &mut decisions);
+    access::decide(&objects, &plaintext, &mut decisions);
     let mut step = Step::default();
     let origins = commit::place(&objects, &decisions, tip, desired, &mut step)?;
     folders::list(live, tip, desired, &origins, &mut step)?;

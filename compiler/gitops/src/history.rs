@@ -72,10 +72,10 @@ fn walk(remote: &Remote, tip: Oid, folder: &str, name: &Name) -> Result<(History
     let mut at = repository.find_commit(tip)?;
     let mut here = ids(&Commit::new(repository, Some(tip))?)?;
     loop {
-        let parent = at.parent_id(0).ok().map(|id| repository.find_commit(id)).transpose()?;
-        if parent.is_none() && repository.is_shallow() {
+        if remote.store().ends_at(at.id()) {
             return Ok((history, true));
         }
+        let parent = remote.store().parents(&at).first().map(|id| repository.find_commit(*id)).transpose()?;
         let before = Commit::new(repository, parent.as_ref().map(git2::Commit::id))?;
         let there = ids(&before)?;
         if here != there {
@@ -130,8 +130,8 @@ pub fn includes(remote: &mut Remote, revision: &str, commit: Oid) -> Result<bool
             // What the store does not have is older than what was just committed, or another branch.
             let Ok(found) = repository.find_commit(id) else { continue };
             if seen.insert(id) {
-                cut |= found.parent_count() == 0 && repository.is_shallow();
-                next.extend(found.parent_ids());
+                cut |= remote.store().ends_at(id);
+                next.extend(remote.store().parents(&found));
             }
         }
         if !cut || !remote.deepen()? {

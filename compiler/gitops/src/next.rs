@@ -51,6 +51,8 @@ pub struct Subject {
     pub settle: Duration,
     /// Overwrite files that were edited by hand.
     pub overwrite: bool,
+    /// Go on where a publish would refuse: a plan tells of it.
+    pub tells_only: bool,
     /// End releases that run or are held, where their service goes.
     pub end_releases: bool,
     /// The branch that is published to, which the script for rollbacks names.
@@ -99,9 +101,9 @@ pub fn possibly_live(
             if settle == 0 || commit.time().seconds().saturating_add(settle) <= now {
                 break;
             }
-            at = commit.parent_id(0).ok();
+            at = remote.store().parents(&commit).first().copied();
             if at.is_none() {
-                cut = repository.is_shallow();
+                cut = remote.store().ends_at(id);
                 if !cut && seen.insert(None) {
                     live.push(None);
                 }
@@ -135,7 +137,7 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
     let mut step = transition::next(&trees, &rendering.bundle, &desired).map_err(Error::Refused)?;
     step.waiting.extend(rendering.follows.iter().cloned());
     let mut changes = files(&folder, subject, &rendering.bundle, &desired, &step)?;
-    if !subject.overwrite {
+    if !subject.overwrite && !subject.tells_only {
         refuse_drift(tip, subject, &folder, &changes)?;
     }
     releases::changes(tip, subject, rendering, &step, &mut changes)?;
@@ -187,7 +189,7 @@ fn files(
             continue;
         }
         match folder.foreign.get(*path) {
-            Some(there) if Some(*there) == id || subject.overwrite => {}
+            Some(there) if Some(*there) == id || subject.tells_only => {}
             Some(_) => foreign.push((*path).to_owned()),
             None => {}
         }
@@ -207,13 +209,24 @@ fn files(
     Ok(changes)
 }
 
-/// A file that is about to change must be what its lock says: otherwise somebody's edit would be lost.
-fn refuse_drift(tip: &Commit<'_>, subject: &Subject, folder: &Folder, changes: &Changes<'_>) -> Result<()> {
+/// Files that are about to change and are not what their locks say.
+pub fn drift(
+    tip: &Commit<'_>,
+    subject: &Subject,
+    folder: &Folder,
+    changes: &Changes<'_>,
+) -> Result<Vec<verify::Drift>> {
     let paths = changes.keys().filter(|path| folder.ids.contains_key(*path)).map(String::as_str);
     let mut drift = verify::drift(tip, &subject.folder, folder, paths)?;
     for path in changes.keys().filter(|path| folder.digests.contains_key(*path) && !folder.ids.contains_key(*path)) {
         drift.push(verify::Drift { path: path.clone(), why: "was deleted".to_owned() });
     }
+    Ok(drift)
+}
+
+/// A file that is about to change must be what its lock says: otherwise somebody's edit would be lost.
+fn refuse_drift(tip: &Commit<'_>, subject: &Subject, folder: &Folder, changes: &Changes<'_>) -> Result<()> {
+    let drift = drift(tip, subject, folder, changes)?;
     if drift.is_empty() {
         return Ok(());
     }

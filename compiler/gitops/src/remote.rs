@@ -13,6 +13,9 @@ use crate::store::Store;
 /// The reference of our copy that follows the branch.
 const TIP: &str = "refs/meshc/tip";
 
+/// How many commits the first deepening fetches, and how many times as many each further one.
+const FIRST_DEEPER: u32 = 8;
+
 /// A deploy repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
@@ -39,7 +42,7 @@ impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Location::Embedded => f.write_str("the embedded repository"),
-            Location::Url(url) => write!(f, "`{url}`"),
+            Location::Url(url) => write!(f, "`{}`", without_password(url)),
         }
     }
 }
@@ -61,8 +64,8 @@ pub struct Remote {
     /// Settings of the user's checkout, such as credentials of a CI job.
     settings: Vec<(String, String)>,
     deadline: Duration,
-    /// How many commits back the store's history reaches; nothing: all of it.
-    depth: Option<u32>,
+    /// How many commits the next deepening fetches.
+    deeper: u32,
     /// The user's pre-push hooks run, as they do by hand.
     hooks: bool,
 }
@@ -82,7 +85,7 @@ impl Remote {
             Location::Url(url) => Store::copy_of(project, url, patience)?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1), hooks: true })
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, deeper: FIRST_DEEPER, hooks: true })
     }
 
     /// Opens a repository for a rollback: it waits for nobody who publishes from the same folder, and no pre-push hook
@@ -99,7 +102,7 @@ impl Remote {
             Location::Url(url) => Store::copy_at_once(project, url, deadline.max(Duration::from_secs(60)))?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1), hooks: false })
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, deeper: FIRST_DEEPER, hooks: false })
     }
 
     /// Where it is.
@@ -129,17 +132,21 @@ impl Remote {
         if self.store.reference(TIP)? == Some(tip) && self.store.repository().find_commit(tip).is_ok() {
             return Ok(Some(tip));
         }
-        self.fetch(&url)
+        // Only the first fetch is cut off. To cut again would forget where the last one was, and take commits for whole
+        // that are not (git 2.39 prunes `shallow` and then offers them as had).
+        let first = self.store.reference(TIP)?.is_none();
+        self.fetch(&url, first.then_some("--depth=1"))
     }
 
-    /// Fetches more of the history, as far as one doubling of the depth goes; false where all of it is there.
+    /// Fetches more of the history, eight times as much each time; false where all of it is there.
     pub fn deepen(&mut self) -> Result<bool> {
         let Location::Url(url) = self.location.clone() else { return Ok(false) };
-        if !self.store.repository().is_shallow() {
+        if !self.store.is_shallow() {
             return Ok(false);
         }
-        self.depth = self.depth.map(|depth| depth.saturating_mul(8));
-        self.fetch(&url)?;
+        let deeper = format!("--deepen={}", self.deeper);
+        self.deeper = self.deeper.saturating_mul(8);
+        self.fetch(&url, Some(&deeper))?;
         Ok(true)
     }
 
@@ -228,12 +235,11 @@ impl Remote {
         Ok(None)
     }
 
-    fn fetch(&mut self, url: &str) -> Result<Option<Oid>> {
+    fn fetch(&mut self, url: &str, reach: Option<&str>) -> Result<Option<Oid>> {
         let refspec = format!("+refs/heads/{}:{TIP}", self.branch);
-        let depth = self.depth.map(|depth| format!("--depth={depth}"));
         let mut arguments = vec!["-c", "gc.auto=0", "-c", "maintenance.auto=false", "fetch", "--quiet", "--no-tags"];
         arguments.extend(["--no-write-fetch-head", "--refmap=", "--no-recurse-submodules"]);
-        arguments.extend(depth.as_deref());
+        arguments.extend(reach);
         arguments.extend(["--", url, &refspec]);
         let finished = self.git().run(&arguments, b"")?;
         if !finished.succeeded() {
@@ -293,6 +299,65 @@ mod tests {
             assert_eq!(Location::parse(url, here), Location::Url(url.to_owned()));
         }
         assert_eq!(Location::parse("../deploy.git", here), Location::Url("/project/../deploy.git".to_owned()));
+    }
+
+    /// Adds a commit to a branch, as somebody else would.
+    fn commit(repository: &git2::Repository, name: &str) -> Oid {
+        let git = Git::new(repository.path(), Duration::from_secs(20));
+        let tip = repository.refname_to_id("refs/heads/main").ok();
+        let changes: crate::commit::Changes<'_> = [(name.to_owned(), Some(name.into()))].into();
+        let mut identity = crate::commit::Identity::of(&git).unwrap();
+        identity.signs = false;
+        let commit = crate::commit::create(repository, &git, tip, &changes, "m\n", &identity).unwrap();
+        repository.reference("refs/heads/main", commit, true, "").unwrap();
+        commit
+    }
+
+    /// How many commits can be reached.
+    fn reach(remote: &Remote, tip: Oid) -> usize {
+        let mut next = vec![tip];
+        let mut count = 0;
+        while let Some(id) = next.pop() {
+            let found = remote.store().repository().find_commit(id).unwrap();
+            next.extend(remote.store().parents(&found));
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn history_is_whole_as_far_as_it_was_fetched_whoever_commits_in_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = git2::Repository::init_bare(folder.path().join("server.git")).unwrap();
+        for n in 0..20 {
+            commit(&server, &n.to_string());
+        }
+        let location = Location::Url(format!("file://{}", server.path().display()));
+        let project = folder.path().join("project");
+        let open = || Remote::open(location.clone(), "main", &project, &[], Duration::from_secs(20)).unwrap();
+        let mut remote = open();
+        let tip = remote.tip().unwrap().unwrap();
+        assert_eq!(reach(&remote, tip), 1);
+        for round in 0..3 {
+            // One of ours on what was fetched, and one of somebody else on that.
+            let tip = remote.tip().unwrap();
+            let git = remote.git();
+            let changes: crate::commit::Changes<'_> = [(format!("ours/{round}"), Some("x".into()))].into();
+            let mut identity = crate::commit::Identity::of(&git).unwrap();
+            identity.signs = false;
+            let repository = remote.store().repository();
+            let ours = crate::commit::create(repository, &git, tip, &changes, "m\n", &identity).unwrap();
+            assert_eq!(remote.push(tip, ours).unwrap(), Pushed::Done);
+            commit(&server, &format!("theirs/{round}"));
+            drop(remote);
+            remote = open();
+        }
+        let tip = remote.tip().unwrap().unwrap();
+        assert_eq!(reach(&remote, tip), 7);
+        while remote.deepen().unwrap() {
+            reach(&remote, tip);
+        }
+        assert_eq!(reach(&remote, tip), 26);
     }
 
     #[test]

@@ -162,10 +162,11 @@ pub fn hold_text(identity: &Identity, reason: &str) -> String {
     format!("by: {}\nat: {}\nreason: {}\n", identity.author(), identity.time(), one_line(reason))
 }
 
-/// A reason as the hold and the message have it. Only ASCII control characters are replaced, which `tr` of every system
-/// can do too.
+/// A reason as the hold and the message have it: one line without blanks around it. Only ASCII control characters are
+/// replaced, which `tr` of every system can do too.
 pub fn one_line(reason: &str) -> String {
-    reason.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect()
+    let line: String = reason.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect();
+    line.trim_matches(' ').to_owned()
 }
 
 /// What holding these services changes in a commit: blobs to be put in by their ids, and the holds that are not there

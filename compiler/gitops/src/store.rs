@@ -2,6 +2,7 @@
 //! that libgit2 does happens here, so that no unusual repository of the user (sha256, reftable, partial, owned by
 //! somebody else) is ever opened by it, and no checkout of theirs is touched.
 
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +21,8 @@ pub const FOLDER: &str = ".meshc";
 pub struct Store {
     path: PathBuf,
     repository: Repository,
+    /// Commits whose parents were not fetched.
+    boundary: BTreeSet<Oid>,
     _lock: Option<File>,
 }
 
@@ -34,8 +37,8 @@ impl Store {
     pub fn embedded_at_once(project: &Path) -> Result<Self> {
         let path = folder(project)?.join("deploy.git");
         let repository = open_or_make(&path)?;
-        let store = Self { path, repository, _lock: None };
-        store.remove_stale_locks();
+        let store = Self { boundary: boundary(&path), path, repository, _lock: None };
+        store.outlast_locks();
         Ok(store)
     }
 
@@ -60,8 +63,8 @@ impl Store {
         wait_for(&lock, &lock_path, patience)?;
         let path = folder.join(name);
         let repository = open_or_make(&path)?;
-        let store = Self { path, repository, _lock: Some(lock) };
-        store.remove_stale_locks();
+        let store = Self { boundary: boundary(&path), path, repository, _lock: Some(lock) };
+        store.outlast_locks();
         Ok(store)
     }
 
@@ -78,7 +81,24 @@ impl Store {
     /// Opens the repository anew: libgit2 keeps what it once read of shallow boundaries and packs.
     pub fn reopen(&mut self) -> Result<()> {
         self.repository = Repository::open_bare(&self.path)?;
+        self.boundary = boundary(&self.path);
         Ok(())
+    }
+
+    /// The parents of a commit, as far as they were fetched. libgit2 1.9.7 does not know the boundary of a repository
+    /// that is opened as a bare one (src/libgit2/repository.c, git_repository_open_bare loads no grafts).
+    pub fn parents(&self, commit: &git2::Commit<'_>) -> Vec<Oid> {
+        if self.ends_at(commit.id()) { Vec::new() } else { commit.parent_ids().collect() }
+    }
+
+    /// Whether the history was fetched only as far as this commit.
+    pub fn ends_at(&self, commit: Oid) -> bool {
+        self.boundary.contains(&commit)
+    }
+
+    /// Whether there is more of the history than was fetched.
+    pub fn is_shallow(&self) -> bool {
+        !self.boundary.is_empty()
     }
 
     /// What a branch of this repository points to.
@@ -119,16 +139,33 @@ impl Store {
         }
     }
 
-    /// Removes locks of references that a killed process left. Whoever pushes here with `git` holds one for
-    /// milliseconds; one that is ten seconds old has no owner.
-    fn remove_stale_locks(&self) {
-        let old = |path: &Path| {
-            let modified = std::fs::metadata(path).and_then(|data| data.modified());
-            modified.ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age > Duration::from_secs(10))
+    /// Outlasts locks that a killed process left. Whoever pushes here with `git` holds one for milliseconds, and a
+    /// `git` that outlived a killed run of ours holds one until it ends; one that is ten seconds old has no owner.
+    fn outlast_locks(&self) {
+        const LONGEST: Duration = Duration::from_secs(10);
+        let started = Instant::now();
+        let is_stale = |lock: &PathBuf| {
+            let modified = std::fs::metadata(lock).and_then(|data| data.modified());
+            // A clock that was set back makes a lock look as if it were of the future.
+            started.elapsed() > LONGEST || modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LONGEST))
         };
+        loop {
+            let (stale, held): (Vec<PathBuf>, Vec<PathBuf>) = self.locks().into_iter().partition(is_stale);
+            for lock in stale {
+                let _ = std::fs::remove_file(lock);
+            }
+            if held.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Locks of references and of the shallow boundary that are held now.
+    fn locks(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.path.join("refs")];
-        let mut locks =
-            vec![self.path.join("packed-refs.lock"), self.path.join("shallow.lock"), self.path.join("HEAD.lock")];
+        let single = ["packed-refs.lock", "shallow.lock", "HEAD.lock"].map(|name| self.path.join(name));
+        let mut locks: Vec<PathBuf> = single.into_iter().filter(|lock| lock.exists()).collect();
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
                 let path = entry.path();
@@ -139,9 +176,7 @@ impl Store {
                 }
             }
         }
-        for lock in locks.iter().filter(|path| old(path)) {
-            let _ = std::fs::remove_file(lock);
-        }
+        locks
     }
 }
 
@@ -150,7 +185,8 @@ pub fn folder(project: &Path) -> Result<PathBuf> {
     let folder = project.join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(|error| cannot_write(&folder, &error))?;
     let ignore = folder.join(".gitignore");
-    if !ignore.exists() {
+    // A run that was killed may have left an empty one.
+    if std::fs::metadata(&ignore).map_or(0, |data| data.len()) == 0 {
         std::fs::write(&ignore, "*\n").map_err(|error| cannot_write(&ignore, &error))?;
     }
     Ok(folder)
@@ -158,6 +194,11 @@ pub fn folder(project: &Path) -> Result<PathBuf> {
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
     Error::Local(format!("cannot write `{}`: {error}", path.display()))
+}
+
+fn boundary(path: &Path) -> BTreeSet<Oid> {
+    let text = std::fs::read_to_string(path.join("shallow")).unwrap_or_default();
+    text.lines().filter_map(|line| Oid::from_str(line.trim()).ok()).collect()
 }
 
 fn short_digest(url: &str) -> String {

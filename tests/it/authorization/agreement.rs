@@ -123,14 +123,14 @@ impl Questions {
 }
 
 /// Documents of rendered files.
-pub(super) fn documents<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<Value> {
+pub(crate) fn documents<'t>(texts: impl IntoIterator<Item = &'t String>) -> Vec<Value> {
     let read = |text: &'t String| yaml_serde::from_str(text).unwrap_or_else(|error| panic!("{error} in {text}"));
     texts.into_iter().map(read).collect()
 }
 
 /// Every document set that differs in one place: a document missing, and under `spec` an entry of a list missing, a key
 /// missing, a value changed, an entry added; and the namespace or annotations of a document changed.
-pub(super) fn mutations(documents: &[Value]) -> Vec<(String, Vec<Value>)> {
+pub(crate) fn mutations(documents: &[Value]) -> Vec<(String, Vec<Value>)> {
     let mut out = Vec::new();
     for (index, document) in documents.iter().enumerate() {
         let name = document.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Value::as_str);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use yaml_serde::Value;
 
 /// Labels of a pod, or those that select one.
-pub(super) type Labels = BTreeMap<String, String>;
+pub(crate) type Labels = BTreeMap<String, String>;
 
 /// Who may call.
 #[derive(Debug, Deserialize)]

@@ -2,6 +2,7 @@
 //! numbers, namesakes in other namespaces. Each is made as a plan, which is written as `.mesh` files and, apart from
 //! that, turned into what it declares.
 
+mod edit;
 mod plan;
 mod ports;
 mod seen;
@@ -13,6 +14,8 @@ use super::agreement::{Questions, documents, mutations};
 use super::evaluate::Cluster;
 use crate::support::project::Texts;
 use plan::Plan;
+
+pub(crate) use edit::{Edited, edited};
 
 /// How many meshes are asked about.
 const MESHES: u64 = 120;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::git::Git;
 use super::loopback::Loopback;
-use super::pkt_line::Service;
+pub use super::pkt_line::Service;
 use super::process::Groups;
 
 /// Serves the repositories below a folder over `git://`, until it is dropped.
@@ -27,12 +27,12 @@ pub struct GitDaemon {
 impl GitDaemon {
     /// Serves a folder.
     pub fn start(folder: &Path) -> Self {
-        Self::before_pushes(folder, |_| {})
+        Self::before_requests(folder, |_, _| {})
     }
 
-    /// Serves a folder, and does something before a client that wants to push learns where the branches are: what it
-    /// has read before is then old. The argument counts the pushes, from 0.
-    pub fn before_pushes(folder: &Path, act: impl Fn(usize) + Send + Sync + 'static) -> Self {
+    /// Serves a folder, and does something before each client learns where the branches are: what it has read before
+    /// may then be old. Requests of each service are counted from 0.
+    pub fn before_requests(folder: &Path, act: impl Fn(Service, usize) + Send + Sync + 'static) -> Self {
         let git = Git::new();
         let groups = Groups::default();
         let (fetches, pushes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -43,12 +43,11 @@ impl GitDaemon {
             move |client| {
                 // A client that asks for nothing is hung up on.
                 let Ok(service) = Service::asked_for(&client) else { return };
-                match service {
-                    Service::Fetch => {
-                        fetches.fetch_add(1, Ordering::SeqCst);
-                    }
-                    Service::Push => act(pushes.fetch_add(1, Ordering::SeqCst)),
-                }
+                let counter = match service {
+                    Service::Fetch => &fetches,
+                    Service::Push => &pushes,
+                };
+                act(service, counter.fetch_add(1, Ordering::SeqCst));
                 let options =
                     ["daemon", "--inetd", "--log-destination=none", "--export-all", "--enable=receive-pack", &base];
                 let mut command = git.command(&folder, &options);
@@ -132,13 +131,13 @@ mod tests {
         remote.commit("main", "first", &[("a.txt", "one\n")]);
         let moved = {
             let remote = remote.clone();
-            move |push: usize| {
-                if push == 0 {
+            move |service, number| {
+                if service == Service::Push && number == 0 {
                     remote.commit("main", "by somebody else", &[("b.txt", "theirs\n")]);
                 }
             }
         };
-        let daemon = GitDaemon::before_pushes(remote.root(), moved);
+        let daemon = GitDaemon::before_requests(remote.root(), moved);
         let clone = remote.clone_from(&daemon.url("deploy.git"));
         std::fs::write(clone.path().join("a.txt"), "two\n").unwrap();
         remote.git().ok(clone.path(), &["commit", "--quiet", "--all", "--message=second"]);

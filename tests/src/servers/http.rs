@@ -123,8 +123,10 @@ impl Backend {
         self.count(request);
         let mut user = None;
         if let Some((name, password)) = &self.behaviour.password {
-            let expected = format!("Basic {}", base64(format!("{name}:{password}").as_bytes()));
-            if request.header("authorization") != Some(expected.as_str()) {
+            let expected = base64(format!("{name}:{password}").as_bytes());
+            // The name of the scheme may be in any case (RFC 9110, section 11.1).
+            let given = request.header("authorization").and_then(|value| value.split_once(' '));
+            if !given.is_some_and(|(scheme, token)| scheme.eq_ignore_ascii_case("basic") && token == expected) {
                 self.counts.unauthorized.fetch_add(1, Ordering::SeqCst);
                 return Some(Response::refused(401, "Unauthorized", &[("WWW-Authenticate", "Basic realm=\"git\"")]));
             }

@@ -6,12 +6,12 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a client of `git://` asks for.
+/// What a client of `git://` asks to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
-    /// To read.
+pub enum Service {
+    /// Read.
     Fetch,
-    /// To write.
+    /// Write.
     Push,
 }
 

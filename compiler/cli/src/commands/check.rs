@@ -25,7 +25,7 @@ pub(crate) fn run(session: &Session, args: &CheckArgs) -> Result<(), Failure> {
     let outcome = pipeline::compile(&session.folder, &args.selection, Goal::Check)?;
     let report = Report::new(session, &outcome);
     match session.format {
-        Format::Human => session.output.tell(&report::human::text(&report)),
+        Format::Human | Format::Markdown => session.output.tell(&report::human::text(&report)),
         Format::Json => session.output.result(&report::json::text(&report))?,
         Format::Sarif => session.output.result(&report::sarif::text(&report))?,
     }

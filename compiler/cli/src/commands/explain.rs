@@ -99,7 +99,7 @@ fn value(session: &Session, environment: &str, path: &str, args: &ExplainArgs) -
     let sources = &explained.project.sources;
     session.output.result(&match session.format {
         Format::Json => json(environment, &explained.explanations, sources, &paths),
-        Format::Human | Format::Sarif => chains(&explained.explanations, sources, &paths),
+        Format::Human | Format::Markdown | Format::Sarif => chains(&explained.explanations, sources, &paths),
     })
 }
 

@@ -27,9 +27,10 @@ pub(crate) fn run(session: &Session, args: &ManArgs) -> Result<(), Failure> {
         return session.output.result(&page(command)?);
     };
     std::fs::create_dir_all(folder).map_err(|error| Failure::file("create", folder, &error))?;
-    let subcommands: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    let mut commands = vec![command];
     let mut written = 0;
-    for command in std::iter::once(command).chain(subcommands) {
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands().cloned());
         let name = Man::new(command.clone()).get_filename();
         stage(&folder.join(name), &page(command)?)?.commit()?;
         written += 1;

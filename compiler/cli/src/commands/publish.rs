@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use meshc_gitops::commit::Identity;
-use meshc_gitops::folder::{Commit, id_of};
+use meshc_gitops::folder::Commit;
 use meshc_gitops::next::Rendering;
 use meshc_gitops::program::Git;
 use meshc_gitops::publish::{Order, Outcome, publish};
@@ -21,7 +21,7 @@ use crate::pipeline;
 use crate::progress::Progress;
 use crate::publishing::sources::Sources;
 use crate::publishing::target::{Target, TargetArgs};
-use crate::publishing::{Made, Publishing};
+use crate::publishing::{Made, Publishing, turn};
 use crate::report::plural;
 
 /// Render the environments and commit them to their deploy repositories
@@ -91,7 +91,7 @@ pub(crate) fn run(session: &Session, args: &PublishArgs) -> Result<(), Failure> 
             let repository = session.folder.join(store::FOLDER).join("deploy.git");
             session.output.success(&format!("see it: git clone {}\n", repository.display()))
         }
-        Format::Human | Format::Sarif => Ok(()),
+        Format::Human | Format::Markdown | Format::Sarif => Ok(()),
         Format::Json => session.output.result(&report::json(&done)),
     }
 }
@@ -219,22 +219,14 @@ impl Run<'_> {
 
     /// `after staging`: what is published there must be what these sources render to.
     fn refuse_before_its_turn(&self) -> Result<(), Failure> {
-        let Some(before) = &self.target.after else { return Ok(()) };
         if self.args.uninstall {
             return Ok(());
         }
-        let earlier = Target::of(self.publishing, before, &self.args.target);
-        let mut remote = earlier.open(self.publishing, &self.args.target)?;
-        let tip = remote.tip()?;
-        let commit = Commit::new(remote.store().repository(), tip)?;
-        let rendering = self.publishing.render(before, &commit, false)?.rendering;
-        let folder = commit.folder(&earlier.folder)?;
-        let differs = rendering.bundle.files.iter().find(|(path, text)| folder.ids.get(*path) != Some(&id_of(text)));
-        let Some((path, _)) = differs else { return Ok(()) };
-        Err(Failure::Refused(format!(
-            "nothing was published to `{}`: it comes after `{before}`, which does not hold these sources yet (`{path}` \
-             differs); publish `{before}` first",
-            self.target.environment
-        )))
+        match turn::missed(self.publishing, self.target, &self.args.target)? {
+            None => Ok(()),
+            Some(why) => {
+                Err(Failure::Refused(format!("nothing was published to `{}`: {why}", self.target.environment)))
+            }
+        }
     }
 }

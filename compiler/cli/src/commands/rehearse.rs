@@ -81,7 +81,7 @@ pub(crate) fn run(session: &Session, args: &RehearseArgs) -> Result<(), Failure>
         }
     }
     match session.format {
-        Format::Human => Ok(()),
+        Format::Human | Format::Markdown => Ok(()),
         Format::Json | Format::Sarif => session.output.result(&json(&rehearsed, &pushed)),
     }
 }

@@ -76,7 +76,7 @@ fn write(session: &Session, outcome: &Outcome, folder: &Path, renderings: &[Rend
         .collect::<Result<Vec<Update<'_>>, Failure>>()?;
     folder::write(folder, &updates)?;
     match session.format {
-        Format::Human => session.output.success(&summary(outcome, folder, &updates)),
+        Format::Human | Format::Markdown => session.output.success(&summary(outcome, folder, &updates)),
         Format::Json => session.output.result(&json(outcome, folder, &updates)),
         Format::Sarif => Ok(()),
     }

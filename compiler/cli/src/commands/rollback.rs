@@ -66,14 +66,13 @@ pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<(), Failure>
     let identity = place.identity()?;
     let Some(at) = opened.get_mut(chosen.at) else { return Ok(()) };
     let progress = Progress::new(session.output);
-    let say = |text: &str| progress.say(text);
     let order = Order {
         folder: &chosen.environment.folder,
         names: &chosen.names,
         reason: &args.reason,
         identity: &identity,
         patience: PATIENCE,
-        progress: &say,
+        progress: &|text| progress.say(text),
     };
     let outcome =
         rollback::hold(&mut at.remote, &order).map_err(|refusal| failure(at, &chosen, refusal, "rollback"))?;
@@ -88,9 +87,10 @@ pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<(), Failure>
     }
     let mut missing = None;
     if let Some(limit) = args.wait {
+        let progress = Progress::new(session.output);
+        let say = |text: &str| progress.say(text);
         missing = wait(at, &chosen, args, commit, (started, limit), &mut figures, &say)?;
     }
-    drop(progress);
     if matches!(outcome, Outcome::Done { .. }) {
         figures::keep(&place.root, &chosen.environment.folder, figures);
     }
@@ -99,7 +99,7 @@ pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<(), Failure>
         Format::Human if args.wait.is_some() && missing.is_none() => {
             session.output.success(&format!("  {GREEN}live{PLAIN}: {}\n", figures.describe()))?;
         }
-        Format::Human => {}
+        Format::Human | Format::Markdown => {}
         Format::Json | Format::Sarif => session.output.result(&done.json(&figures))?,
     }
     match missing {

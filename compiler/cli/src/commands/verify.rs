@@ -54,7 +54,7 @@ pub(crate) fn run(session: &Session, args: &VerifyArgs) -> Result<(), Failure> {
         None => environments(session, args)?,
     };
     match session.format {
-        Format::Human => session.output.success(&human(&verified))?,
+        Format::Human | Format::Markdown => session.output.success(&human(&verified))?,
         Format::Json | Format::Sarif => session.output.result(&json(&verified))?,
     }
     match verified.iter().map(|verified| verified.drift.len()).sum::<usize>() {

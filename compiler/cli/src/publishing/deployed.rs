@@ -36,8 +36,8 @@ pub(crate) struct PlaceArgs {
     /// Use this branch instead of the declared one
     #[arg(long, value_name = "BRANCH")]
     pub(crate) branch: Option<String>,
-    /// Use this folder of it instead of the declared one
-    #[arg(long, value_name = "FOLDER")]
+    /// Use this folder of it, and ask no `.mesh` file
+    #[arg(long, value_name = "FOLDER", requires = "repository")]
     pub(crate) folder: Option<String>,
     /// Give up on a server that does not answer in this time
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
@@ -79,8 +79,7 @@ impl Place {
     pub(crate) fn find(session: &Session, args: &PlaceArgs) -> Result<Self, Failure> {
         let folder = &session.folder;
         let git = Git::new(folder, args.deadline);
-        let said = args.repository.is_some() && args.folder.is_some();
-        let declared = if said { None } else { of_project(session, args)? };
+        let declared = if args.folder.is_some() { None } else { of_project(session, args)? };
         let (deployed, root) = match (declared, &args.repository) {
             (Some(deployed), _) => (deployed, folder.clone()),
             (None, Some(repository)) => (vec![typed(folder, args, repository)], folder.clone()),
@@ -180,8 +179,7 @@ fn of_project(session: &Session, args: &PlaceArgs) -> Result<Option<Vec<Deployed
     for name in chosen {
         let openings: Vec<&EnvironmentDecl> =
             declared.iter().filter(|opening| opening.name.value.as_str() == name).collect();
-        let said = args.repository.is_some() && args.branch.is_some() && args.folder.is_some();
-        if !said && openings.iter().any(|opening| is_faulty(&project, opening, &found)) {
+        if openings.iter().any(|opening| is_faulty(&project, opening, &found)) {
             return Err(Failure::Refused(unreadable(&format!("the declaration of `{name}` has errors in"))));
         }
         let deploy = openings.iter().find_map(|opening| opening.deploy.as_ref()).map(|deploy| &deploy.value);
@@ -190,7 +188,7 @@ fn of_project(session: &Session, args: &PlaceArgs) -> Result<Option<Vec<Deployed
         let stated = deploy.and_then(|deploy| deploy.branch.as_ref()).map(ToString::to_string);
         let branch = args.branch.clone().or(stated).unwrap_or_else(|| "main".to_owned());
         let stated = deploy.and_then(|deploy| deploy.folder.as_ref()).map(ToString::to_string);
-        let folder = args.folder.clone().or(stated).unwrap_or_else(|| name.to_owned());
+        let folder = stated.unwrap_or_else(|| name.to_owned());
         let sync = openings.iter().find_map(|opening| opening.sync.as_ref()).map(|sync| sync.value);
         let environment = Environment { name: name.to_owned(), folder, sync };
         match groups.iter_mut().find(|group| group.location == location && group.branch == branch) {
@@ -265,11 +263,8 @@ fn of_clone(git: &Git, args: &PlaceArgs) -> Result<(Vec<Deployed>, PathBuf), Fai
             found.unwrap_or_else(|| "main".to_owned())
         }
     };
-    let folder = args.folder.clone().or_else(|| args.environment.clone());
-    let environments = folder.map(|folder| {
-        let name = args.environment.clone().unwrap_or_else(|| folder.clone());
-        vec![Environment { name, folder, sync: None }]
-    });
+    let only = |folder: &String| vec![Environment { name: folder.clone(), folder: folder.clone(), sync: None }];
+    let environments = args.environment.as_ref().map(only);
     Ok((vec![Deployed { location: Location::parse(&url, &top), branch, environments }], top))
 }
 

@@ -89,6 +89,7 @@ impl Target {
             metadata: publishing.sources.metadata(),
             settle: self.settle,
             overwrite: false,
+            tells_only: false,
             end_releases: false,
             branch: self.branch.clone(),
         }

@@ -1,10 +1,11 @@
 //! Findings as one JSON object. The shape is a promise: `docs/formats.md` describes it, and fields are only added.
 
 use meshc_core::diagnostic::{Diagnostic, Label, Severity};
-use meshc_core::source::{Span, Text};
+use meshc_core::source::{SourceMap, Span, Text};
 use serde::Serialize;
 
 use super::{Report, severity_name};
+use crate::paths::Paths;
 
 /// Grows when a field is removed or changes its meaning.
 pub(crate) const SCHEMA: u32 = 1;
@@ -37,7 +38,7 @@ struct Finding<'a> {
 
 /// Lines and columns are counted from 1, columns in characters; the end is the first character behind.
 #[derive(Serialize)]
-struct Place {
+pub(crate) struct Place {
     file: String,
     line: u32,
     column: u32,
@@ -109,9 +110,16 @@ fn one<'a>(report: &Report<'a>, finding: &'a Diagnostic) -> Finding<'a> {
     }
 }
 
+impl Place {
+    /// The place of a span.
+    pub(crate) fn of(sources: &SourceMap, paths: &Paths, span: Span) -> Self {
+        let file = sources.file(span.file);
+        let (line, column) = file.line_column(span.start);
+        let (end_line, end_column) = file.line_column(span.end);
+        Self { file: paths.show(&file.path), line, column, end_line, end_column }
+    }
+}
+
 fn place(report: &Report<'_>, span: Span) -> Place {
-    let file = report.sources.file(span.file);
-    let (line, column) = file.line_column(span.start);
-    let (end_line, end_column) = file.line_column(span.end);
-    Place { file: report.paths.show(&file.path), line, column, end_line, end_column }
+    Place::of(report.sources, &report.paths, span)
 }

@@ -7,11 +7,12 @@ use meshc_core::bundle::digest::digest;
 use meshc_core::code::Code;
 use meshc_core::compile::VERSION;
 use meshc_core::diagnostic::{Diagnostic, Label, Suggestion};
-use meshc_core::source::{FileId, Span};
+use meshc_core::source::{FileId, SourceMap, Span};
 use serde_json::{Value, json};
 
 use super::json::to_text;
 use super::{Report, severity_name};
+use crate::paths::Paths;
 
 /// Name of our fingerprint; its number grows when the same finding gets another value.
 const FINGERPRINT: &str = "meshcFinding/v1";
@@ -89,8 +90,8 @@ fn message(finding: &Diagnostic) -> String {
 fn location(report: &Report<'_>, label: &Label, id: Option<usize>) -> Value {
     let mut value = json!({
         "physicalLocation": {
-            "artifactLocation": { "uri": uri(report, label.span.file) },
-            "region": region(report, label.span),
+            "artifactLocation": { "uri": uri(report.sources, &report.paths, label.span.file) },
+            "region": region(report.sources, label.span),
         },
     });
     if let Some(fields) = value.as_object_mut() {
@@ -104,8 +105,9 @@ fn location(report: &Report<'_>, label: &Label, id: Option<usize>) -> Value {
     value
 }
 
-fn region(report: &Report<'_>, span: Span) -> Value {
-    let file = report.sources.file(span.file);
+/// The place of a span.
+pub(super) fn region(sources: &SourceMap, span: Span) -> Value {
+    let file = sources.file(span.file);
     let (start_line, start_column) = file.line_column(span.start);
     let (end_line, end_column) = file.line_column(span.end);
     json!({
@@ -125,10 +127,10 @@ fn fix(report: &Report<'_>, suggestion: &Suggestion) -> Value {
         .map(|file| {
             let edits = suggestion.edits.iter().filter(|(span, _)| span.file == file);
             let replacement = |(span, text): &(Span, String)| {
-                json!({ "deletedRegion": region(report, *span), "insertedContent": { "text": text } })
+                json!({ "deletedRegion": region(report.sources, *span), "insertedContent": { "text": text } })
             };
             json!({
-                "artifactLocation": { "uri": uri(report, file) },
+                "artifactLocation": { "uri": uri(report.sources, &report.paths, file) },
                 "replacements": edits.map(replacement).collect::<Vec<_>>(),
             })
         })
@@ -137,12 +139,12 @@ fn fix(report: &Report<'_>, suggestion: &Suggestion) -> Value {
 }
 
 /// A file as a URI reference (RFC 3986). A page of the standard library is no file, and gets a scheme of its own.
-fn uri(report: &Report<'_>, file: FileId) -> String {
-    let path = &report.sources.file(file).path;
+pub(super) fn uri(sources: &SourceMap, paths: &Paths, file: FileId) -> String {
+    let path = &sources.file(file).path;
     if let Some(page) = path.strip_prefix('<').and_then(|path| path.strip_suffix('>')) {
         return format!("meshc:{}", encoded(page));
     }
-    let shown = encoded(&report.paths.show(path));
+    let shown = encoded(&paths.show(path));
     if shown.starts_with('/') { format!("file://{shown}") } else { shown }
 }
 
@@ -165,6 +167,11 @@ fn fingerprint(report: &Report<'_>, finding: &Diagnostic, seen: &mut BTreeMap<St
     let file = report.sources.file(finding.primary.span.file);
     let line = marked_line(&file.text, finding.primary.span).trim();
     let whole = format!("{}\n{}\n{line}\n{}", finding.code, file.path, finding.message);
+    counted(&whole, seen)
+}
+
+/// A digest of a text, with how often it was seen behind it.
+pub(super) fn counted(whole: &str, seen: &mut BTreeMap<String, u32>) -> String {
     let digest = digest(whole.as_bytes());
     let digest = digest.rsplit(':').next().unwrap_or_default();
     let short = digest.get(..32).unwrap_or(digest).to_owned();

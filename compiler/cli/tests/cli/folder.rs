@@ -121,7 +121,8 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn finish(mut command: Command) -> Run {
+/// Runs a command to its end.
+pub(crate) fn finish(mut command: Command) -> Run {
     let output = command.output().unwrap();
     Run {
         code: output.status.code().unwrap_or(-1),

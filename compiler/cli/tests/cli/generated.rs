@@ -2,10 +2,11 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "check",
     "render",
+    "plan",
     "publish",
     "verify",
     "status",
@@ -16,9 +17,13 @@ const COMMANDS: [&str; 15] = [
     "rehearse",
     "fmt",
     "explain",
+    "bootstrap",
+    "doctor",
     "completions",
     "man",
 ];
+/// Commands of `bootstrap`, which have pages of their own.
+const OF_BOOTSTRAP: [&str; 4] = ["sync", "ci", "hook", "codeowners"];
 
 #[test]
 fn every_shell_completes_every_command() {
@@ -37,10 +42,11 @@ fn every_command_has_a_manual_page() {
     let folder = Folder::new(&[]);
     assert!(folder.meshc(&["man"]).ended(0).stdout.contains(".TH meshc 1"));
     let run = folder.meshc(&["man", "--out", "man/man1"]).ended(0);
-    assert_eq!(run.stdout, "16 pages in man/man1\n");
+    assert_eq!(run.stdout, "23 pages in man/man1\n");
     let files = folder.files("man/man1");
-    assert_eq!(files.len(), COMMANDS.len() + 1);
-    for command in COMMANDS {
+    assert_eq!(files.len(), COMMANDS.len() + OF_BOOTSTRAP.len() + 1);
+    let below = OF_BOOTSTRAP.map(|command| format!("bootstrap-{command}"));
+    for command in COMMANDS.into_iter().chain(below.iter().map(String::as_str)) {
         let page = folder.read(&format!("man/man1/meshc-{command}.1"));
         assert!(
             page.contains(".SH SYNOPSIS") && page.contains(".SH \"OPTIONS OF EVERY COMMAND\""),

@@ -1,6 +1,8 @@
 //! The built binary, run as a person runs it: in folders of its own, without the environment of whoever runs the tests.
 
+mod bootstrap;
 mod check;
+mod doctor;
 mod explain;
 mod fmt;
 mod folder;
@@ -9,3 +11,5 @@ mod init;
 mod machines;
 mod promote;
 mod render;
+#[cfg(unix)]
+mod rollback;

@@ -1,5 +1,6 @@
 //! Callers to grants: names to accounts, operations to ports, and what would silently refuse or admit.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::rpc::{self, Methods};
@@ -10,7 +11,9 @@ use crate::inventory::Workload;
 use crate::lower::setting::{AllowDecl, CallerKey};
 use crate::model::MtlsMode;
 use crate::model::access::{Grant, Operation, Peer};
+use crate::resolve::names::Names;
 use crate::source::{Span, Spanned, Text};
+use crate::suggest;
 
 /// Somebody who may call: a service or a caller.
 #[derive(Debug)]
@@ -60,8 +63,10 @@ pub(crate) fn grants(
         );
     }
     let mut checked: HashSet<(Text, Text)> = HashSet::new();
+    let dialled = dialled(shape);
+    let anyone = shape.stated.allows.iter().any(|(caller, ..)| **caller == CallerKey::Anyone);
     for (caller, decl, span) in &shape.stated.allows {
-        let Some(candidates) = ports(shape, decl, out) else { continue };
+        let Some(candidates) = ports(shape, decl, &dialled, out) else { continue };
         let by_port = by_port(shape, methods, decl, &candidates, out);
         match caller {
             CallerKey::Anyone => push(&mut grants, *span, &Peer::Anyone, &by_port),
@@ -72,7 +77,7 @@ pub(crate) fn grants(
                     continue;
                 };
                 if checked.insert(key.clone()) {
-                    identity(shape, caller, decl, party, &candidates, out);
+                    identity(shape, (caller, decl), party, &candidates, anyone, out);
                 }
                 for account in &party.accounts {
                     let peer = Peer::Account(account.rendered.clone(), account.name.clone());
@@ -86,30 +91,44 @@ pub(crate) fn grants(
 
 /// Ports of an `allow` line: the one behind `on`, else every port that callers can dial. A container port without a
 /// Service port (metrics, debugging) opens to those alone who are allowed `on` it.
-fn ports(shape: &Shape<'_>, decl: &AllowDecl, out: &mut Diagnostics) -> Option<Vec<usize>> {
+fn ports<'p>(
+    shape: &Shape<'_>,
+    decl: &AllowDecl,
+    dialled: &'p [usize],
+    out: &mut Diagnostics,
+) -> Option<Cow<'p, [usize]>> {
     match &decl.port {
-        Some(port) => port_index(shape, port, out).map(|index| vec![index]),
-        None => {
-            let dialled = |index: &usize| {
-                let of_host = |host: &crate::model::Host| host.ports.iter().any(|(_, at)| at == index);
-                shape.ports.get(*index).is_some_and(|port| port.service.is_some()) || shape.hosts.iter().any(of_host)
-            };
-            Some((0..shape.ports.len()).filter(dialled).collect())
+        Some(port) => port_index(shape, port, out).map(|index| Cow::Owned(vec![index])),
+        None => Some(Cow::Borrowed(dialled)),
+    }
+}
+
+/// The ports that callers can dial.
+fn dialled(shape: &Shape<'_>) -> Vec<usize> {
+    let mut of_hosts = vec![false; shape.ports.len()];
+    for (_, index) in shape.hosts.iter().flat_map(|host| &host.ports) {
+        if let Some(slot) = of_hosts.get_mut(*index) {
+            *slot = true;
         }
     }
+    let ports = shape.ports.iter().zip(of_hosts).enumerate();
+    ports.filter(|(_, (port, of_host))| port.service.is_some() || *of_host).map(|(index, _)| index).collect()
 }
 
 /// The port with this Service number, else with this container number.
 pub(crate) fn port_index(shape: &Shape<'_>, port: &Spanned<u16>, out: &mut Diagnostics) -> Option<usize> {
-    let own = shape.hosts.first().into_iter().flat_map(|host| &host.ports);
-    let by_service = own.clone().find(|(number, _)| *number == port.value).map(|(_, index)| *index);
-    let found = by_service.or_else(|| shape.ports.iter().position(|known| known.container == port.value));
+    // Sorted by number.
+    let own = shape.hosts.first().map_or(&[][..], |host| &host.ports);
+    let at = own.partition_point(|(number, _)| *number < port.value);
+    let by_service = own.get(at).filter(|(number, _)| *number == port.value).map(|(_, index)| *index);
+    let found = by_service.or_else(|| shape.port_at(port.value));
     if found.is_none() && !shape.broken {
-        let numbers: Vec<String> = own.map(|(number, _)| number.to_string()).collect();
-        let containers =
-            shape.ports.iter().filter(|port| port.service.is_none()).map(|port| port.container.to_string());
-        let all: Vec<String> = numbers.into_iter().chain(containers).collect();
-        let names = crate::suggest::list(all.iter().map(String::as_str), 9);
+        const SHOWN: usize = 9;
+        let inner = || shape.ports.iter().filter(|port| port.service.is_none());
+        let all = own.iter().map(|(number, _)| *number).chain(inner().map(|port| port.container));
+        let shown: Vec<String> = all.take(SHOWN).map(|number| number.to_string()).collect();
+        let count = own.len() + if shown.len() < SHOWN { 0 } else { inner().count() };
+        let names = suggest::list_of(shown.iter().map(String::as_str), count);
         let message = format!("`{}` has no port {}", shape.decl.name.value, port.value);
         out.add(
             Diagnostic::new(Code::UnknownPort, port.span, message)
@@ -132,10 +151,13 @@ fn by_port(
     if decl.operations.is_empty() {
         return candidates.iter().filter_map(|index| container(*index)).map(|port| (port, Vec::new())).collect();
     }
+    // Sorted by port, and stable, so that the operations of one keep their order.
+    let mut found = rpc::allowed(shape, methods, &decl.operations, candidates, out);
+    found.sort_by_key(|(index, _)| *index);
     let mut list: Vec<(u16, Vec<Operation>)> = Vec::new();
-    for (index, operation) in rpc::allowed(shape, methods, &decl.operations, candidates, out) {
+    for (index, operation) in found {
         let Some(port) = container(index) else { continue };
-        match list.iter_mut().find(|(known, _)| *known == port) {
+        match list.last_mut().filter(|(known, _)| *known == port) {
             Some((_, operations)) => operations.push(operation),
             None => list.push((port, vec![operation])),
         }
@@ -159,13 +181,14 @@ fn push(grants: &mut Vec<Grant>, span: Span, peer: &Peer, by_port: &[(u16, Vec<O
     }
 }
 
-/// Whether a caller has the identity by which it is allowed, on every port that it is allowed on.
+/// Whether a caller has the identity by which it is allowed, on every port that it is allowed on. `anyone`: others may
+/// come without.
 fn identity(
     shape: &Shape<'_>,
-    caller: &CallerKey,
-    decl: &AllowDecl,
+    (caller, decl): (&CallerKey, &AllowDecl),
     party: &Party<'_>,
     candidates: &[usize],
+    anyone: bool,
     out: &mut Diagnostics,
 ) {
     let name = match caller {
@@ -187,7 +210,6 @@ fn identity(
     let weakest = candidates.iter().filter_map(|index| shape.ports.get(*index)).min_by_key(|port| port.mtls);
     let Some(port) = weakest.filter(|port| port.mtls != MtlsMode::Strict) else { return };
     let line = port.behaviour.mtls.map(|(_, span)| span).or(shape.mtls_span);
-    let anyone = shape.stated.allows.iter().any(|(caller, ..)| **caller == CallerKey::Anyone);
     let mut diagnostic = Diagnostic::new(
         Code::CallerWithoutIdentity,
         decl.caller,
@@ -208,7 +230,7 @@ fn identity(
 }
 
 /// One finding for each caller that is not declared, however often it is named.
-pub(crate) fn report_unknown(unknown: Unknown, names: &crate::resolve::names::Names, out: &mut Diagnostics) {
+pub(crate) fn report_unknown(unknown: Unknown, names: &Names, out: &mut Diagnostics) {
     if names.names_missing {
         return;
     }
@@ -216,14 +238,14 @@ pub(crate) fn report_unknown(unknown: Unknown, names: &crate::resolve::names::Na
         places.sort();
         let Some(first) = places.first().copied() else { continue };
         if !names.namespaces.contains_key(&namespace) && namespace != names.default_namespace {
-            let known = names.namespaces.keys().map(Text::as_str);
+            let known = names.known_namespaces();
             let message = format!("no namespace is named `{namespace}`");
             let mut diagnostic = Diagnostic::new(Code::UnknownNamespace, first, message);
-            diagnostic = match crate::suggest::nearest(&namespace, known.clone()) {
+            diagnostic = match known.nearest(&namespace) {
                 Some(near) => {
                     diagnostic.suggest(format!("did you mean `{near}/{name}`?"), first, format!("{near}/{name}"))
                 }
-                None => diagnostic.help(format!("the namespaces are {}", crate::suggest::list(known, 9))),
+                None => diagnostic.help(format!("the namespaces are {}", known.list(9))),
             };
             if let Some(suggestion) = &mut diagnostic.suggestion {
                 let edit = suggestion.edits.first().map(|(_, edit)| edit.clone()).unwrap_or_default();

@@ -22,6 +22,8 @@ use crate::suggest;
 #[derive(Debug, Default)]
 pub(crate) struct Environment<'p> {
     pub(crate) name: Text,
+    /// The same as it stands in the declarations.
+    pub(crate) stated_as: Option<&'p Text>,
     pub(crate) target: Option<Target>,
     pub(crate) mtls: Option<At<MtlsMode>>,
     pub(crate) authorization: Option<Spanned<Authorization>>,
@@ -83,7 +85,8 @@ impl<'p> Environment<'p> {
             .flatten()
             .filter_map(|index| declarations.environments.get(*index))
             .collect();
-        let mut environment = Environment { name: name.clone(), ..Environment::default() };
+        let stated_as = openings.first().map(|opening| &opening.name.value);
+        let mut environment = Environment { name: name.clone(), stated_as, ..Environment::default() };
         let target = once(&openings, "target", |opening| opening.target.as_ref(), out);
         let trust = once(&openings, "trust-domain", |opening| opening.trust_domain.as_ref(), out);
         let cluster = once(&openings, "cluster-domain", |opening| opening.cluster_domain.as_ref(), out);
@@ -129,12 +132,12 @@ impl<'p> Environment<'p> {
     fn take_names(&mut self, opening: &'p EnvironmentDecl, names: &Names, out: &mut Diagnostics) {
         for (from, to) in &opening.namespace_names {
             if !names.namespaces.contains_key(&from.value) && !names.names_missing {
-                let known = names.namespaces.keys().map(Text::as_str);
+                let known = names.known_namespaces();
                 let message = format!("no namespace is named `{}`", from.value);
                 let diagnostic = Diagnostic::new(Code::UnknownNamespace, from.span, message);
-                out.add(match suggest::nearest(&from.value, known.clone()) {
+                out.add(match known.nearest(&from.value) {
                     Some(near) => diagnostic.suggest(format!("did you mean `{near}`?"), from.span, near),
-                    None => diagnostic.help(format!("the namespaces are {}", suggest::list(known, 9))),
+                    None => diagnostic.help(format!("the namespaces are {}", known.list(9))),
                 });
                 continue;
             }
@@ -195,12 +198,12 @@ impl<'p> Environment<'p> {
 
 /// The fault of a gateway that is not declared.
 pub(crate) fn unknown_gateway(name: &Spanned<Text>, names: &Names) -> Diagnostic {
-    let known = names.gateways.keys().map(Text::as_str);
+    let known = names.known_gateways();
     let diagnostic = Diagnostic::new(Code::UnknownGateway, name.span, format!("no gateway is named `{}`", name.value));
-    match suggest::nearest(&name.value, known.clone()) {
+    match known.nearest(&name.value) {
         Some(near) => diagnostic.suggest(format!("did you mean `{near}`?"), name.span, near),
         None if names.gateways.is_empty() => diagnostic.help("declare it with `gateway NAME { … }`"),
-        None => diagnostic.help(format!("the gateways are {}", suggest::list(known, 9))),
+        None => diagnostic.help(format!("the gateways are {}", known.list(9))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hosts that gateways send to services, and the gateways themselves.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::access::port_index;
 use super::environment::{Environment, unknown_gateway};
@@ -156,8 +156,11 @@ pub(crate) fn exposures(
 ) -> (Vec<Exposure>, Vec<Grant>) {
     let mut exposures = Vec::new();
     let mut grants: Vec<Grant> = Vec::new();
+    let mut granted: HashSet<(usize, &PathPattern, u16)> = HashSet::new();
     for (decl, span) in &shape.stated.exposes {
-        let Some(index) = gateways.iter().position(|known| known.gateway.name == decl.gateway.value) else {
+        // Sorted by name.
+        let found = gateways.binary_search_by(|known| known.gateway.name.cmp(&decl.gateway.value));
+        let Ok(index) = found else {
             if !names.names_missing {
                 out.add(unknown_gateway(&decl.gateway, names));
             }
@@ -175,18 +178,15 @@ pub(crate) fn exposures(
             out.add(Diagnostic::new(Code::UnknownPort, *span, message).help("expose a port that callers can dial"));
             continue;
         };
-        if let Some(Some((namespace, account))) = gateways.get(index).map(|gateway| &gateway.account) {
+        if let Some(Some((namespace, account))) = gateways.get(index).map(|gateway| &gateway.account)
+            && granted.insert((index, &decl.path, of_shape.container))
+        {
             let operations = match &decl.path {
                 PathPattern::All => Vec::new(),
                 path => vec![Operation::Http(Vec::new(), path.clone())],
             };
             let peer = Peer::Account(namespace.clone(), account.clone());
-            let grant = Grant { span: *span, peer, operations, ports: vec![of_shape.container] };
-            if !grants.iter().any(|known| {
-                known.peer == grant.peer && known.operations == grant.operations && known.ports == grant.ports
-            }) {
-                grants.push(grant);
-            }
+            grants.push(Grant { span: *span, peer, operations, ports: vec![of_shape.container] });
         }
         exposures.push(Exposure { span: *span, host, path: decl.path.clone(), gateway: index, port, port_number });
     }
@@ -224,15 +224,14 @@ fn exposed_port(shape: &Shape<'_>, stated: Option<&Spanned<u16>>, span: Span, ou
         }
         return Some(index);
     }
-    let dialled: Vec<usize> = shape.hosts.first()?.ports.iter().map(|(_, index)| *index).collect();
-    let http = |index: &&usize| shape.ports.get(**index).is_some_and(|port| port.protocol.is_http());
-    let mut candidates = dialled.iter().filter(http);
+    let dialled = shape.hosts.first()?.ports.iter().map(|(_, index)| *index);
+    let mut candidates = dialled.filter(|index| shape.ports.get(*index).is_some_and(|port| port.protocol.is_http()));
     match (candidates.next(), candidates.next()) {
-        (Some(one), None) => Some(*one),
+        (Some(one), None) => Some(one),
         (Some(_), Some(_)) => {
-            let numbers: Vec<String> =
-                shape.hosts.first()?.ports.iter().map(|(number, _)| number.to_string()).collect();
-            let names = suggest::list(numbers.iter().map(String::as_str), 9);
+            let ports = &shape.hosts.first()?.ports;
+            let shown: Vec<String> = ports.iter().take(9).map(|(number, _)| number.to_string()).collect();
+            let names = suggest::list_of(shown.iter().map(String::as_str), ports.len());
             out.add(
                 Diagnostic::new(
                     Code::ExposureNeedsHttp,
@@ -259,7 +258,11 @@ fn exposed_port(shape: &Shape<'_>, stated: Option<&Spanned<u16>>, span: Span, ou
 /// Whether a limit for each client address stands where the address is known.
 fn client_limits(shape: &Shape<'_>, exposures: &[Exposure], gateways: &[GatewayShape], out: &mut Diagnostics) {
     let service = shape.stated.behaviour.limits.get(2).copied().flatten();
-    let ports = shape.stated.port_behaviours.iter().filter_map(|(_, own)| own.limits.get(2).copied().flatten());
+    let ports = shape.stated.port_behaviours.values().filter_map(|own| own.limits.get(2).copied().flatten());
+    let used: BTreeSet<usize> = exposures.iter().map(|exposure| exposure.gateway).collect();
+    let whole = used.iter().filter_map(|index| gateways.get(*index)).filter(|gateway| !gateway.broken);
+    let unknown: Vec<&Gateway> =
+        whole.map(|known| &known.gateway).filter(|gateway| gateway.trusted_proxies.is_none()).collect();
     for (_, span) in service.into_iter().chain(ports) {
         if exposures.is_empty() && !shape.broken && shape.stated.exposes.is_empty() {
             out.add(
@@ -276,20 +279,17 @@ fn client_limits(shape: &Shape<'_>, exposures: &[Exposure], gateways: &[GatewayS
                 )),
             );
         }
-        for exposure in exposures {
-            let Some(gateway) = gateways.get(exposure.gateway).filter(|gateway| !gateway.broken) else { continue };
-            if gateway.gateway.trusted_proxies.is_none() {
-                out.add(
-                    Diagnostic::new(
-                        Code::RemoteAddressUnknown,
-                        span,
-                        format!("nothing says how many proxies stand before the gateway `{}`", gateway.gateway.name),
-                    )
-                    .related(gateway.gateway.span, "this gateway serves the host")
-                    .note("with a wrong number all clients share one limit, or each can forge an address of its own")
-                    .help("write `trusted-proxies 1` for one load balancer before it, `trusted-proxies 0` for none"),
-                );
-            }
+        for gateway in &unknown {
+            out.add(
+                Diagnostic::new(
+                    Code::RemoteAddressUnknown,
+                    span,
+                    format!("nothing says how many proxies stand before the gateway `{}`", gateway.name),
+                )
+                .related(gateway.span, "this gateway serves the host")
+                .note("with a wrong number all clients share one limit, or each can forge an address of its own")
+                .help("write `trusted-proxies 1` for one load balancer before it, `trusted-proxies 0` for none"),
+            );
         }
     }
 }

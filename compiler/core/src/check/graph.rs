@@ -1,23 +1,27 @@
 //! What only the whole mesh shows: waiting and repeating along paths of calls.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::shape::Shape;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lower::setting::CallerKey;
-use crate::model::traffic::{Millis, Traffic};
+use crate::model::Service;
+use crate::model::traffic::Millis;
 use crate::source::{Span, Text};
 
 /// More calls than this from one request are worth a warning: three tries on each of two hops are usual, on each of
 /// three hops they turn a slow database into an outage.
 const MOST_CALLS: u64 = 9;
 
+/// So many hops of a path are told, from its end: a longer one is not read.
+const LONGEST: usize = 100;
+
 /// Conditions under which the server has not begun: a repeat then adds no work behind it.
 const HARMLESS: &[&str] = &["connect-failure", "refused-stream"];
 
 /// Finds callers that give up before their callees, and repeats that multiply.
-pub(crate) fn check(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], out: &mut Diagnostics) {
+pub(crate) fn check(shapes: &[Shape<'_>], services: &[Service], out: &mut Diagnostics) {
     let index: HashMap<(&Text, &Text), usize> =
         shapes.iter().enumerate().map(|(i, shape)| ((&shape.namespace, &shape.decl.name.value), i)).collect();
     // Callees of each service, with the line that allows the call.
@@ -30,23 +34,23 @@ pub(crate) fn check(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], out: &mut Di
             }
         }
     }
-    gives_up(shapes, traffic, &callees, out);
-    multiply(shapes, traffic, &callees, out);
+    gives_up(shapes, services, &callees, out);
+    multiply(shapes, services, &callees, out);
 }
 
 /// The longest timeout among a service's ports, with its line; nothing where a port has none.
-fn patience(shape: &Shape<'_>, traffic: &[Traffic]) -> Option<(Millis, Span)> {
+fn patience(shape: &Shape<'_>, service: &Service) -> Option<(Millis, Span)> {
     let mut longest: Option<(Millis, Span)> = None;
-    for (port, traffic) in shape.ports.iter().zip(traffic).filter(|(port, _)| port.protocol.is_http()) {
-        let (Some(timeout), Some((_, span))) = (traffic.timeout, port.behaviour.timeout) else { return None };
+    for (port, built) in shape.ports.iter().zip(&service.ports).filter(|(port, _)| port.protocol.is_http()) {
+        let (Some(timeout), Some((_, span))) = (built.traffic.timeout, port.behaviour.timeout) else { return None };
         longest = longest.max(Some((timeout, span)));
     }
     longest
 }
 
-fn gives_up(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], callees: &[Vec<(usize, Span)>], out: &mut Diagnostics) {
+fn gives_up(shapes: &[Shape<'_>], services: &[Service], callees: &[Vec<(usize, Span)>], out: &mut Diagnostics) {
     let patience: Vec<Option<(Millis, Span)>> =
-        shapes.iter().zip(traffic).map(|(shape, traffic)| patience(shape, traffic)).collect();
+        shapes.iter().zip(services).map(|(shape, service)| patience(shape, service)).collect();
     let of = |index: usize| patience.get(index).copied().flatten();
     for (caller, list) in callees.iter().enumerate() {
         let (Some((own, at)), Some(shape)) = (of(caller), shapes.get(caller)) else { continue };
@@ -74,8 +78,8 @@ fn gives_up(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], callees: &[Vec<(usiz
 }
 
 /// Tries of a call to this service that may each do work, with the line.
-fn tries(traffic: &[Traffic]) -> (u64, Option<Span>) {
-    let repeats = traffic.iter().filter_map(|traffic| traffic.retry.as_ref());
+fn tries(service: &Service) -> (u64, Option<Span>) {
+    let repeats = service.ports.iter().filter_map(|port| port.traffic.retry.as_ref());
     let worst = repeats
         .filter(|retry| !retry.on.iter().all(|condition| HARMLESS.contains(&condition.as_str())))
         .max_by_key(|retry| retry.attempts);
@@ -83,8 +87,8 @@ fn tries(traffic: &[Traffic]) -> (u64, Option<Span>) {
 }
 
 /// The most calls that one call may become at each service, by the worst path to it.
-fn multiply(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], callees: &[Vec<(usize, Span)>], out: &mut Diagnostics) {
-    let own: Vec<(u64, Option<Span>)> = traffic.iter().map(|traffic| tries(traffic)).collect();
+fn multiply(shapes: &[Shape<'_>], services: &[Service], callees: &[Vec<(usize, Span)>], out: &mut Diagnostics) {
+    let own: Vec<(u64, Option<Span>)> = services.iter().map(tries).collect();
     let mut callers: Vec<Vec<usize>> = vec![Vec::new(); shapes.len()];
     for (caller, list) in callees.iter().enumerate() {
         for (callee, _) in list {
@@ -103,8 +107,9 @@ fn multiply(shapes: &[Shape<'_>], traffic: &[Vec<Traffic>], callees: &[Vec<(usiz
         }
         let mut path = vec![index];
         let mut at = index;
+        let mut on_path = HashSet::from([index]);
         while let (_, Some(before)) = worst.of(at) {
-            if path.contains(&before) {
+            if path.len() >= LONGEST || !on_path.insert(before) {
                 break;
             }
             path.push(before);

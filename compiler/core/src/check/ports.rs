@@ -1,6 +1,6 @@
 //! Ports and hosts of a service: what the file states against what its Kubernetes Services say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::shape::{Cluster, PortShape, Shape, pairs_text};
 use crate::code::Code;
@@ -50,15 +50,24 @@ pub(super) fn ports<'c>(
 ) {
     let mut decls: Vec<(PortKey, Option<&PortDecl>, Span)> =
         shape.stated.ports.iter().map(|(key, decl, span)| (*key, Some(*decl), *span)).collect();
+    let mut of_kube: HashMap<u16, &KubePort> = HashMap::new();
     for port in kube.iter().flat_map(|kube| &kube.ports).filter(|port| !port.udp) {
-        let key = PortKey::Service(port.number);
-        if !decls.iter().any(|(known, ..)| *known == key) {
-            decls.push((key, None, port.span));
+        of_kube.entry(port.number).or_insert(port);
+    }
+    if !of_kube.is_empty() {
+        let mut known: HashSet<PortKey> = decls.iter().map(|(key, ..)| *key).collect();
+        for port in kube.iter().flat_map(|kube| &kube.ports).filter(|port| !port.udp) {
+            let key = PortKey::Service(port.number);
+            if known.insert(key) {
+                decls.push((key, None, port.span));
+            }
         }
     }
-    let mut found: Vec<PortShape<'c>> = Vec::new();
+    // Where each container port stands among those found.
+    let mut at: HashMap<u16, usize> = HashMap::new();
+    let mut found: Vec<PortShape<'c>> = Vec::with_capacity(decls.len());
     for (key, decl, span) in decls {
-        let Some((container, protocol)) = port(shape, kube, key, decl, span, out) else {
+        let Some((container, protocol)) = port(shape, (kube, &of_kube), key, decl, span, out) else {
             shape.broken = true;
             continue;
         };
@@ -66,7 +75,7 @@ pub(super) fn ports<'c>(
             PortKey::Service(number) => Some(number),
             PortKey::Container(_) => None,
         };
-        if let Some(known) = found.iter_mut().find(|known| known.container == container) {
+        if let Some(known) = at.get(&container).and_then(|at| found.get_mut(*at)) {
             // Two Service ports on one container port: the first number counts for `on`, both are routed.
             if known.protocol != protocol {
                 let message = format!(
@@ -79,28 +88,25 @@ pub(super) fn ports<'c>(
             known.service = known.service.or(service);
             continue;
         }
-        let own = shape.stated.port_behaviours.iter().find(|(known, _)| *known == key).map(|(_, behaviour)| behaviour);
+        let own = shape.stated.port_behaviours.get(&key);
         let behaviour = own.map_or_else(|| shape.stated.behaviour.clone(), |own| own.over(&shape.stated.behaviour));
         let mtls = own.and_then(|own| own.mtls).map_or(shape.mtls, |(mode, _)| mode);
+        at.insert(container, found.len());
         found.push(PortShape { span, container, service, protocol, behaviour, own: own.is_some(), mtls });
     }
-    for (key, _) in &shape.stated.port_behaviours {
+    if !shape.stated.port_behaviours.is_empty() {
+        let keys =
+            |port: &PortShape<'_>| [Some(PortKey::Container(port.container)), port.service.map(PortKey::Service)];
+        let known: HashSet<PortKey> = found.iter().flat_map(keys).flatten().collect();
         // A block without its port is left over when `no port` removed the port on the same layer.
-        if !found
-            .iter()
-            .any(|port| PortKey::Container(port.container) == *key || port.service.map(PortKey::Service) == Some(*key))
-        {
-            shape.broken = true;
-        }
+        shape.broken |= shape.stated.port_behaviours.keys().any(|key| !known.contains(key));
     }
     found.sort_by_key(|port| port.container);
     if found.is_empty() && !shape.broken {
         let name = &shape.decl.name;
         let mut diagnostic =
             Diagnostic::new(Code::NoPorts, name.span, format!("nothing says which ports `{}` has", name.value));
-        let services = cluster.inventory.services.keys().filter(|(place, _)| *place == shape.namespace);
-        let names: Vec<&str> = services.map(|(_, name)| name.as_str()).collect();
-        diagnostic = match (kube, suggest::nearest(&name.value, names.iter().copied())) {
+        diagnostic = match (kube, cluster.index.nearest_service(&shape.namespace, &name.value)) {
             (Some(kube), _) => diagnostic.related(kube.span, "the Service has no TCP port"),
             (None, Some(near)) => diagnostic
                 .note(format!("the inventory has no Service `{}/{}`", shape.namespace, name.value))
@@ -116,7 +122,7 @@ pub(super) fn ports<'c>(
 /// Container port and protocol of one port, from the statement and the inventory.
 fn port(
     shape: &Shape<'_>,
-    kube: Option<&KubeService>,
+    (kube, of_kube): (Option<&KubeService>, &HashMap<u16, &KubePort>),
     key: PortKey,
     decl: Option<&PortDecl>,
     span: Span,
@@ -131,13 +137,16 @@ fn port(
         };
         return Some((container, protocol.value));
     };
-    let known = kube.and_then(|kube| kube.ports.iter().find(|port| port.number == number && !port.udp));
+    let known = of_kube.get(&number).copied();
     if let (Some(kube), None) = (kube, known) {
-        let ports: Vec<String> = kube.ports.iter().map(|port| port.number.to_string()).collect();
+        let ports: Vec<String> = kube.ports.iter().take(9).map(|port| port.number.to_string()).collect();
         out.add(
             Diagnostic::new(Code::InventoryMismatch, span, format!("the Service has no port {number}"))
                 .label("stated here")
-                .related(kube.span, format!("it has {}", suggest::list(ports.iter().map(String::as_str), 9)))
+                .related(
+                    kube.span,
+                    format!("it has {}", suggest::list_of(ports.iter().map(String::as_str), kube.ports.len())),
+                )
                 .help("correct the number; a container port without a Service port is written `port -> N PROTOCOL`"),
         );
         return None;
@@ -215,10 +224,15 @@ pub(super) fn hosts(shape: &mut Shape<'_>, cluster: &Cluster<'_>, kube: Option<&
         for (index, port) in shape.ports.iter().enumerate() {
             numbers.extend(port.service.map(|number| (number, index)));
         }
-        for port in kube.iter().flat_map(|kube| &kube.ports) {
+        let Some(kube) = kube else {
+            numbers.sort_unstable();
+            return numbers;
+        };
+        let mut known: HashSet<u16> = numbers.iter().map(|(number, _)| *number).collect();
+        for port in &kube.ports {
             let container = shape.workloads.iter().find_map(|workload| workload.resolve_target(&port.target));
-            let at = shape.ports.iter().position(|known| Some(known.container) == container);
-            if let Some(at) = at.filter(|_| !numbers.iter().any(|(number, _)| *number == port.number)) {
+            let at = container.and_then(|container| shape.port_at(container));
+            if let Some(at) = at.filter(|_| known.insert(port.number)) {
                 numbers.push((port.number, at));
             }
         }
@@ -227,8 +241,9 @@ pub(super) fn hosts(shape: &mut Shape<'_>, cluster: &Cluster<'_>, kube: Option<&
     };
     let numbers = own_numbers(shape);
     let mut hosts = vec![Host { name: shape.decl.name.value.clone(), ports: numbers.clone() }];
+    let mut names: HashSet<Text> = HashSet::new();
     for also in shape.stated.also {
-        if also.value == shape.decl.name.value || hosts.iter().any(|host| host.name == also.value) {
+        if also.value == shape.decl.name.value || !names.insert(also.value.clone()) {
             let message = format!("the Service `{}` is named twice", also.value);
             out.add(Diagnostic::new(Code::DuplicateSetting, also.span, message).help("remove it from `also`"));
             continue;
@@ -238,8 +253,7 @@ pub(super) fn hosts(shape: &mut Shape<'_>, cluster: &Cluster<'_>, kube: Option<&
             (Some(found), _) => hosts.extend(further_host(shape, also, found, out)),
             (None, Some(_)) => {
                 let message = format!("the inventory has no Service `{}/{}`", shape.namespace, also.value);
-                let names = cluster.inventory.services.keys().filter(|(place, _)| *place == shape.namespace);
-                let near = suggest::nearest(&also.value, names.map(|(_, name)| name.as_str()));
+                let near = cluster.index.nearest_service(&shape.namespace, &also.value);
                 let diagnostic = Diagnostic::new(Code::UnknownService, also.span, message);
                 out.add(match near {
                     Some(near) => diagnostic.suggest(format!("did you mean `{near}`?"), also.span, near),
@@ -266,7 +280,7 @@ fn further_host(shape: &Shape<'_>, also: &Spanned<Text>, found: &KubeService, ou
     let mut ports = Vec::new();
     for port in found.ports.iter().filter(|port| !port.udp) {
         let container = target(port, &shape.workloads, out)?;
-        let Some(at) = shape.ports.iter().position(|known| known.container == container) else {
+        let Some(at) = shape.port_at(container) else {
             let message = format!("`{}` leads to container port {container}, which is not declared", also.value);
             out.add(
                 Diagnostic::new(Code::UnknownPort, also.span, message)

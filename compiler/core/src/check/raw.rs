@@ -68,11 +68,15 @@ pub(super) fn check(mesh: &Mesh, out: &mut Diagnostics) {
         return;
     }
     let owned = owned_hosts(mesh);
+    let mut with_services: HashMap<&str, &Namespace> = HashMap::new();
+    for namespace in mesh.namespaces.iter().filter(|namespace| !namespace.services.is_empty()) {
+        with_services.entry(&namespace.rendered).or_insert(namespace);
+    }
     for (span, value) in raw {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (kind, namespace) = (text("/kind"), text("/metadata/namespace"));
         let istio = text("/apiVersion").contains(".istio.io/");
-        let ours = mesh.namespaces.iter().find(|known| known.rendered == namespace && !known.services.is_empty());
+        let ours = with_services.get(namespace);
         let taken = match kind {
             "VirtualService" | "DestinationRule" if istio => {
                 let hosts = value.pointer("/spec/hosts").and_then(Value::as_array);

@@ -1,5 +1,8 @@
 //! Operations as written to operations of the wire: RPC names to full paths, each checked against what is known.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use smol_str::format_smolstr;
 
 use super::shape::{PortShape, Shape};
@@ -11,7 +14,7 @@ use crate::model::traffic::NotIdempotent;
 use crate::project::Project;
 use crate::protos::{Rpc, RpcService, Rpcs};
 use crate::source::{Span, Spanned, Text};
-use crate::suggest;
+use crate::suggest::{self, Candidates};
 
 /// One known RPC.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +38,9 @@ impl<'p> Method<'p> {
     }
 }
 
+/// Positions of methods by the name of their service, where one is named, and their own.
+type ByName<'p> = HashMap<(Option<&'p str>, &'p str), Vec<usize>>;
+
 /// The RPCs of one service.
 #[derive(Debug, Default)]
 pub(crate) struct Methods<'p> {
@@ -43,6 +49,15 @@ pub(crate) struct Methods<'p> {
     /// Everything that its scope knows. Where nothing is its own, all of it may be; else it may serve the others too,
     /// and they are named in full. Looked up by name, never walked: a scope may know the RPCs of all services.
     scope: Vec<&'p Rpcs>,
+    /// Positions in `own` by name alone, and by the service's name without its package too. Made for the first question.
+    by_name: OnceCell<ByName<'p>>,
+    /// What a misspelt RPC may mean, likewise.
+    known: OnceCell<Candidates>,
+}
+
+/// The name of a gRPC service without its package.
+fn last(service: &str) -> &str {
+    service.rsplit('.').next().unwrap_or(service)
 }
 
 /// The RPCs that `rpcs`, else the `protos` of the service, its namespace or the mesh state.
@@ -58,14 +73,15 @@ pub(crate) fn methods<'p>(
         .flat_map(|(service, names)| names.iter().map(|name| Method { service, name, streaming: false }));
     let own: Vec<Method<'p>> = stated.collect();
     if !own.is_empty() {
-        return Methods { own, scope: Vec::new() };
+        return Methods { own, ..Methods::default() };
     }
     let of_service = shape.stated.protos.into_iter().flatten();
     let of_namespace = namespace_protos.iter().copied().filter(|_| shape.stated.protos.is_none());
     let files = of_service.chain(of_namespace);
     let scope: Vec<&'p Rpcs> = files.filter_map(|file| project.rpcs.get(&file.span)).collect();
     let own = scope.iter().flat_map(|rpcs| rpcs.services_of(&shape.decl.name.value));
-    Methods { own: own.flat_map(|service| service.methods.iter().map(|rpc| Method::of(service, rpc))).collect(), scope }
+    let own = own.flat_map(|service| service.methods.iter().map(|rpc| Method::of(service, rpc))).collect();
+    Methods { own, scope, ..Methods::default() }
 }
 
 impl<'p> Methods<'p> {
@@ -79,6 +95,20 @@ impl<'p> Methods<'p> {
         let scope = self.scope.iter().filter(|_| self.own.is_empty()).flat_map(|rpcs| rpcs.services());
         let of_scope = scope.flat_map(|service| service.methods.iter().map(move |rpc| Method::of(service, rpc)));
         self.own.iter().copied().chain(of_scope)
+    }
+
+    /// Its own RPCs of this name; those of one gRPC service where `of` names it, with or without its package.
+    fn own_named<'m>(&'m self, name: &'m str, of: Option<&'m str>) -> impl Iterator<Item = Method<'p>> + use<'m, 'p> {
+        let by_name = self.by_name.get_or_init(|| {
+            let mut by_name = ByName::new();
+            for (index, method) in self.own.iter().enumerate() {
+                for of in [None, Some(last(method.service))] {
+                    by_name.entry((of, method.name)).or_default().push(index);
+                }
+            }
+            by_name
+        });
+        by_name.get(&(of.map(last), name)).into_iter().flatten().filter_map(|index| self.own.get(*index).copied())
     }
 
     /// The RPCs that its scope knows by this name, of the gRPC service `of` where that is named. Those of its own are not
@@ -111,10 +141,8 @@ impl<'p> Methods<'p> {
             return None;
         }
         let (of, method) = name.rsplit_once('/').map_or((None, name), |(of, method)| (Some(of), method));
-        let in_service = |known: &Method<'_>| {
-            of.is_none_or(|of| known.service == of || known.service.rsplit('.').next() == Some(of))
-        };
-        let own = self.own.iter().copied().filter(|known| known.name == method && in_service(known));
+        let in_service = |known: &Method<'_>| of.is_none_or(|of| known.service == of || last(known.service) == of);
+        let own = self.own_named(method, of).filter(in_service);
         let mut found = own.chain(self.named(method, of));
         match (found.next(), found.next()) {
             (Some(one), None) => Some(one),
@@ -127,15 +155,23 @@ impl<'p> Methods<'p> {
                 None
             }
             (None, _) => {
-                let names = self.all().filter(in_service).map(|known| known.name.as_str());
+                let of_one;
+                let names = match of {
+                    None => self.known.get_or_init(|| Candidates::new(self.all().map(|known| known.name.as_str()))),
+                    Some(_) => {
+                        let all = self.all().filter(in_service);
+                        of_one = Candidates::new(all.map(|known| known.name.as_str()));
+                        &of_one
+                    }
+                };
                 let mut diagnostic =
                     Diagnostic::new(Code::UnknownRpc, span, format!("`{service}` has no RPC `{name}`"));
-                diagnostic = match suggest::nearest(method, names.clone()) {
+                diagnostic = match names.nearest(method) {
                     Some(near) => {
                         let full = of.map_or_else(|| near.to_owned(), |of| format!("{of}/{near}"));
                         diagnostic.suggest(format!("did you mean `{full}`?"), span, full)
                     }
-                    None => diagnostic.help(format!("its RPCs are {}", suggest::list(names, 12))),
+                    None => diagnostic.help(format!("its RPCs are {}", names.list(12))),
                 };
                 out.add(diagnostic);
                 None

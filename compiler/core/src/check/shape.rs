@@ -10,9 +10,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::inventory::index::Index;
 use crate::inventory::{Inventory, KubeService, Workload};
 use crate::lower::declaration::ServiceDecl;
+use crate::lower::field::PortKey;
 use crate::model::{Host, MtlsMode, Protocol};
 use crate::source::{Span, Text};
-use crate::suggest;
 
 /// A service in an environment, before callers are resolved.
 #[derive(Debug)]
@@ -48,6 +48,20 @@ pub(crate) struct PortShape<'c> {
     /// Its block states something of its own.
     pub(crate) own: bool,
     pub(crate) mtls: MtlsMode,
+}
+
+impl Shape<'_> {
+    /// Where the port with this container number stands.
+    pub(crate) fn port_at(&self, container: u16) -> Option<usize> {
+        self.ports.binary_search_by_key(&container, |port| port.container).ok()
+    }
+}
+
+impl PortShape<'_> {
+    /// As its block names it.
+    pub(crate) fn key(&self) -> PortKey {
+        self.service.map_or(PortKey::Container(self.container), PortKey::Service)
+    }
 }
 
 /// What a shape is looked up in.
@@ -119,7 +133,7 @@ fn selector(
         .map(|(pairs, _)| pairs)
         .or(from_inventory)
         .unwrap_or_else(|| [(Text::new_static("app"), decl.name.value.clone())].into());
-    let known = kube.is_some() || cluster.inventory.workloads.keys().any(|(place, ..)| place == namespace);
+    let known = kube.is_some() || cluster.index.has_workloads(namespace);
     if known && !decl.broken && !cluster.incomplete && cluster.index.workloads(namespace, &selector).is_empty() {
         let span = stated_at.unwrap_or(decl.name.span);
         let mut diagnostic = Diagnostic::new(
@@ -130,9 +144,7 @@ fn selector(
         if let Some(kube) = kube.filter(|_| stated_at.is_none()) {
             diagnostic = diagnostic.related(kube.span, "the Service selects by these labels");
         }
-        let names = cluster.inventory.workloads.keys().filter(|(place, ..)| place == namespace);
-        let names: Vec<&str> = names.map(|(_, _, name)| name.as_str()).collect();
-        out.add(match suggest::nearest(&decl.name.value, names) {
+        out.add(match cluster.index.nearest_workload(namespace, &decl.name.value) {
             Some(near) if near != decl.name.value => diagnostic.help(format!(
                 "there is a workload `{near}`; correct the name, or state its labels: `selector app={near}`"
             )),

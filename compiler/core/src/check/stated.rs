@@ -1,5 +1,7 @@
 //! A draft's entries as one structure with a place for each setting, filled in one pass.
 
+use std::collections::BTreeMap;
+
 use crate::lower::setting::{
     AllowDecl, CallerKey, ExposeDecl, Field, Gate, NoData, OperationDecl, OutlierField, PoolField, PortDecl, PortKey,
     RateDecl, RetryField, Setting, Stage,
@@ -28,7 +30,7 @@ pub(crate) struct Stated<'d> {
     pub(crate) version: Option<At<&'d VersionDecl>>,
     pub(crate) canary: Canary<'d>,
     pub(crate) behaviour: Behaviour<'d>,
-    pub(crate) port_behaviours: Vec<(PortKey, Behaviour<'d>)>,
+    pub(crate) port_behaviours: BTreeMap<PortKey, Behaviour<'d>>,
     pub(crate) owner: Option<&'d Text>,
     pub(crate) rpcs: Vec<(&'d Text, &'d [Text])>,
     pub(crate) protos: Option<&'d [Spanned<Text>]>,
@@ -78,16 +80,7 @@ impl<'d> Stated<'d> {
         for entry in &draft.entries {
             match entry.key.port {
                 None => stated.take(entry),
-                Some(port) => {
-                    let at = stated.port_behaviours.iter().position(|(known, _)| *known == port);
-                    let at = at.unwrap_or_else(|| {
-                        stated.port_behaviours.push((port, Behaviour::default()));
-                        stated.port_behaviours.len() - 1
-                    });
-                    if let Some((_, behaviour)) = stated.port_behaviours.get_mut(at) {
-                        behaviour.take(entry);
-                    }
-                }
+                Some(port) => stated.port_behaviours.entry(port).or_default().take(entry),
             }
         }
         stated

@@ -1,49 +1,49 @@
 //! How calls behave, port by port: settings to the model, and what could never work as it is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::retry;
-use super::rpc::{self, Methods};
+use super::rpc::{self, Method, Methods};
 use super::shape::{PortShape, Shape};
 use super::stated::{At, Behaviour};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::lower::setting::PortKey;
 use crate::model::traffic::{ConnectionPool, LimitKey, NotIdempotent, OutlierDetection, RateLimit, Traffic};
 use crate::source::{Span, Text};
 
 /// The traffic of each port, in the order of the shape's ports.
 pub(crate) fn traffic(shape: &Shape<'_>, methods: &Methods<'_>, out: &mut Diagnostics) -> Vec<Traffic> {
     needs_http(shape, out);
-    let mut not_idempotent: Vec<(usize, NotIdempotent)> = Vec::new();
+    let mut not_idempotent: Vec<Vec<NotIdempotent>> = vec![Vec::new(); shape.ports.len()];
     if let Some((operations, _)) = shape.stated.behaviour.not_idempotent {
         let all: Vec<usize> = (0..shape.ports.len()).collect();
-        not_idempotent = rpc::not_idempotent(shape, methods, operations, &all, out);
+        for (port, operation) in rpc::not_idempotent(shape, methods, operations, &all, out) {
+            if let Some(list) = not_idempotent.get_mut(port) {
+                list.push(operation);
+            }
+        }
     }
     let mut told = Told::default();
+    let streaming = methods.streaming();
     let traffic = shape
         .ports
         .iter()
+        .zip(not_idempotent)
         .enumerate()
-        .map(|(index, port)| {
-            let own = shape.stated.port_behaviours.iter().find(|(key, _)| is_port(port, *key));
-            let operations = match own.and_then(|(_, own)| own.not_idempotent) {
-                Some((operations, _)) => rpc::not_idempotent(shape, methods, operations, &[index], out),
-                None => not_idempotent.iter().filter(|(at, _)| *at == index).cloned().collect(),
+        .map(|(index, (port, inherited))| {
+            let own = shape.stated.port_behaviours.get(&port.key()).and_then(|own| own.not_idempotent);
+            let operations = match own {
+                Some((operations, _)) => {
+                    let own = rpc::not_idempotent(shape, methods, operations, &[index], out);
+                    own.into_iter().map(|(_, operation)| operation).collect()
+                }
+                None => inherited,
             };
-            let operations = operations.into_iter().map(|(_, operation)| operation).collect();
-            port_traffic(shape, port, operations, methods, &mut told)
+            port_traffic(shape, port, operations, streaming, &mut told)
         })
         .collect();
     told.report(out);
     traffic
-}
-
-fn is_port(port: &PortShape<'_>, key: PortKey) -> bool {
-    match key {
-        PortKey::Service(number) => port.service == Some(number),
-        PortKey::Container(number) => port.service.is_none() && port.container == number,
-    }
 }
 
 /// Settings that need HTTP where no port speaks it.
@@ -54,8 +54,8 @@ fn needs_http(shape: &Shape<'_>, out: &mut Diagnostics) {
     if !shape.ports.iter().any(|port| port.protocol.is_http()) {
         report_needs_http(shape, &shape.stated.behaviour, None, out);
     }
-    for (key, behaviour) in &shape.stated.port_behaviours {
-        if let Some(port) = shape.ports.iter().find(|port| is_port(port, *key) && !port.protocol.is_http()) {
+    for port in shape.ports.iter().filter(|port| !port.protocol.is_http()) {
+        if let Some(behaviour) = shape.stated.port_behaviours.get(&port.key()) {
             report_needs_http(shape, behaviour, Some(port), out);
         }
     }
@@ -87,12 +87,12 @@ fn report_needs_http(
 #[derive(Default)]
 pub(super) struct Told {
     list: Vec<Diagnostic>,
+    known: HashSet<(Span, Code)>,
 }
 
 impl Told {
     pub(super) fn add(&mut self, diagnostic: Diagnostic) {
-        let known = |d: &Diagnostic| d.primary.span == diagnostic.primary.span && d.code == diagnostic.code;
-        if !self.list.iter().any(known) {
+        if self.known.insert((diagnostic.primary.span, diagnostic.code)) {
             self.list.push(diagnostic);
         }
     }
@@ -106,7 +106,7 @@ fn port_traffic(
     shape: &Shape<'_>,
     port: &PortShape<'_>,
     not_idempotent: Vec<NotIdempotent>,
-    methods: &Methods<'_>,
+    streaming: Option<Method<'_>>,
     told: &mut Told,
 ) -> Traffic {
     let behaviour = &port.behaviour;
@@ -114,9 +114,7 @@ fn port_traffic(
     let retry = if http { retry::retry(shape, port, told) } else { None };
     let [connections, pending, requests, per_connection, retries] = behaviour.pool;
     let value = |at: Option<At<u32>>| at.map(|(number, _)| number).filter(|_| http);
-    if let (true, Some((timeout, span)), Some(method)) =
-        (port.protocol.is_grpc(), behaviour.timeout, methods.streaming())
-    {
+    if let (true, Some((timeout, span)), Some(method)) = (port.protocol.is_grpc(), behaviour.timeout, streaming) {
         told.add(
             Diagnostic::new(Code::TimeoutCutsStream, span, format!("the timeout of {timeout} ends streams too"))
                 .note(format!("`{}` of `{}` streams", method.name, method.service))

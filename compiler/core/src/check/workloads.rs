@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::access::{Account, Parties};
+use super::access::Parties;
+use super::accounts;
 use super::environment::Environment;
 use super::shape::{Cluster, Shape, pairs_text};
 use crate::code::Code;
@@ -20,12 +21,15 @@ pub(crate) struct View<'v, 'c> {
     pub(crate) cluster: &'v Cluster<'c>,
     pub(crate) authorization: Authorization,
     /// Callers that layers removed on purpose, by service.
-    pub(crate) removed: &'v dyn Fn(usize) -> Vec<CallerKey>,
+    pub(crate) removed: &'v (dyn Fn(usize) -> Vec<CallerKey> + Sync),
 }
 
-type WorkloadKey<'a> = (&'a Text, WorkloadKind, &'a Text);
+pub(super) type WorkloadKey<'a> = (&'a Text, WorkloadKind, &'a Text);
 
-fn key(workload: &Workload) -> WorkloadKey<'_> {
+/// A selector in its namespace.
+type Selector<'a> = (&'a Text, &'a BTreeMap<Text, Text>);
+
+pub(super) fn key(workload: &Workload) -> WorkloadKey<'_> {
     (&workload.namespace, workload.kind, &workload.name)
 }
 
@@ -41,7 +45,7 @@ pub(crate) fn check(view: &View<'_, '_>, out: &mut Diagnostics) {
     overlapping(view, out);
     undeclared(view, out);
     plaintext_entries(view, out);
-    shared_accounts(view, out);
+    accounts::shared(view, out);
     calls(view, out);
 }
 
@@ -78,15 +82,10 @@ fn overlapping(view: &View<'_, '_>, out: &mut Diagnostics) {
         }
     }
     // Without an inventory: the selectors themselves. The one with fewer labels selects the other's pods too.
-    type Selector<'a> = (&'a Text, Vec<(&'a Text, &'a Text)>);
-    let pairs = |shape: &'_ Shape<'_>| -> Vec<(Text, Text)> {
-        shape.selector.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
-    };
-    let all: Vec<Vec<(Text, Text)>> = view.shapes.iter().map(pairs).collect();
-    let mut by_selector: HashMap<Selector<'_>, usize> = HashMap::new();
-    for (index, (shape, pairs)) in view.shapes.iter().zip(&all).enumerate() {
+    let mut by_selector: HashMap<Selector<'_>, usize> = HashMap::with_capacity(view.shapes.len());
+    for (index, shape) in view.shapes.iter().enumerate() {
         if shape.workloads.is_empty() && !shape.broken {
-            let selector = (&shape.namespace, pairs.iter().map(|(key, value)| (key, value)).collect());
+            let selector = (&shape.namespace, &shape.selector);
             let first = *by_selector.entry(selector).or_insert(index);
             if let Some(first) = view.shapes.get(first).filter(|_| first != index) {
                 report(first, shape, None);
@@ -108,7 +107,9 @@ fn declare(workload: &Workload) -> String {
 
 /// Workloads of the mesh's namespaces that no service selects and no caller names.
 fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
-    if view.authorization == Authorization::DryRun && view.shapes.is_empty() {
+    let inventory = view.cluster.inventory;
+    let nothing_read = inventory.workloads.is_empty() && inventory.services.is_empty();
+    if nothing_read || view.authorization == Authorization::DryRun && view.shapes.is_empty() {
         return;
     }
     let namespaces: HashSet<&Text> = view.shapes.iter().map(|shape| &shape.namespace).collect();
@@ -168,18 +169,24 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
         out.add(diagnostic.help(declare(workload)));
     }
     let owners = owners(view.shapes);
+    let also =
+        view.shapes.iter().flat_map(|shape| shape.stated.also.iter().map(|also| (shape.decl.name.span, &also.value)));
+    let also: HashSet<(Span, &Text)> = also.collect();
+    // Many Services may select alike.
+    let mut owner_of: HashMap<Selector<'_>, Option<&Shape<'_>>> = HashMap::new();
     for service in view.cluster.inventory.services.values() {
         if !namespaces.contains(&service.namespace) || names.contains(&(&service.namespace, &service.name)) {
             continue;
         }
-        let selected = view.cluster.index.workloads(&service.namespace, &service.selector);
-        let owner = selected.iter().find_map(|workload| owners.get(&key(workload)));
-        let Some(owner) = owner.and_then(|index| view.shapes.get(*index)) else { continue };
-        // A Service on some of the pods only (one version's own) is for whoever dials it by name.
-        if !owner.workloads.iter().all(|workload| workload.matches(&service.selector)) {
-            continue;
-        }
-        if owner.stated.also.iter().any(|also| also.value == service.name) || owner.broken {
+        let owner = *owner_of.entry((&service.namespace, &service.selector)).or_insert_with(|| {
+            let selected = view.cluster.index.workloads(&service.namespace, &service.selector);
+            let owner = selected.iter().find_map(|workload| owners.get(&key(workload)));
+            let owner = owner.and_then(|index| view.shapes.get(*index));
+            // A Service on some of the pods only (one version's own) is for whoever dials it by name.
+            owner.filter(|owner| owner.workloads.iter().all(|workload| workload.matches(&service.selector)))
+        });
+        let Some(owner) = owner.filter(|owner| !owner.broken) else { continue };
+        if also.contains(&(owner.decl.name.span, &service.name)) {
             continue;
         }
         out.add(
@@ -200,6 +207,9 @@ fn undeclared(view: &View<'_, '_>, out: &mut Diagnostics) {
 
 /// A balancer outside of the mesh speaks plaintext to pods that refuse it.
 fn plaintext_entries(view: &View<'_, '_>, out: &mut Diagnostics) {
+    if view.cluster.inventory.services.is_empty() {
+        return;
+    }
     let owners = owners(view.shapes);
     for service in view.cluster.inventory.services.values() {
         let kind = match service.service_type {
@@ -234,61 +244,42 @@ fn plaintext_entries(view: &View<'_, '_>, out: &mut Diagnostics) {
     }
 }
 
-/// Allowing one of several workloads under an account allows them all.
-fn shared_accounts(view: &View<'_, '_>, out: &mut Diagnostics) {
-    let mut members: HashMap<&Account, Vec<&Text>> = HashMap::new();
-    let mut sorted: Vec<(&(Text, Text), &super::access::Party<'_>)> = view.parties.iter().collect();
-    sorted.sort_by_key(|(name, _)| *name);
-    let mut known: HashSet<WorkloadKey<'_>> = HashSet::new();
-    for ((_, name), party) in &sorted {
-        known.extend(party.workloads.iter().map(|workload| key(workload)));
-        for account in &party.accounts {
-            members.entry(account).or_default().push(name);
+/// Whom a service allows and refuses, for those whose manifests show a call of it.
+struct Allowed<'v> {
+    callers: HashSet<&'v CallerKey>,
+    anyone: bool,
+    /// A name that is not declared was reported, and may well be any caller's, misspelt.
+    misspelt: bool,
+    /// Callers that a layer removes are refused on purpose.
+    removed: HashSet<CallerKey>,
+}
+
+impl<'v> Allowed<'v> {
+    fn by(view: &'v View<'_, '_>, index: usize, shape: &'v Shape<'_>) -> Self {
+        let callers: HashSet<&CallerKey> = shape.stated.allows.iter().map(|(caller, ..)| *caller).collect();
+        let unknown = |caller: &CallerKey| match caller {
+            CallerKey::Named(Some(namespace), name) => !view.parties.contains_key(&(namespace.clone(), name.clone())),
+            CallerKey::Named(None, _) | CallerKey::Anyone => false,
+        };
+        Self {
+            anyone: callers.contains(&CallerKey::Anyone),
+            misspelt: shape.stated.allows.iter().any(|(caller, ..)| unknown(caller)),
+            removed: (view.removed)(index).into_iter().collect(),
+            callers,
         }
     }
-    let others = |account: &Account| {
-        let under = view.cluster.index.under_account(&account.namespace, &account.name);
-        under.iter().filter(|workload| !known.contains(&key(workload))).map(|workload| &workload.name)
-    };
-    for shape in view.shapes.iter().filter(|shape| !shape.broken) {
-        let allowed: Vec<(&Text, &Text, Span)> = shape
-            .stated
-            .allows
-            .iter()
-            .filter_map(|(caller, decl, _)| match caller {
-                CallerKey::Named(Some(namespace), name) => Some((namespace, name, decl.caller)),
-                _ => None,
-            })
-            .collect();
-        for (namespace, name, span) in &allowed {
-            let Some(party) = view.parties.get(&((*namespace).clone(), (*name).clone())) else { continue };
-            for account in &party.accounts {
-                let declared = members.get(account).into_iter().flatten().copied();
-                let mut admitted: Vec<&Text> = declared
-                    .chain(others(account))
-                    .filter(|other| other != name && !allowed.iter().any(|(_, allowed, _)| allowed == other))
-                    .collect();
-                if admitted.is_empty() {
-                    continue;
-                }
-                admitted.sort();
-                admitted.dedup();
-                let who = crate::suggest::list(admitted.iter().map(|name| name.as_str()), 5);
-                out.add(
-                    Diagnostic::new(Code::SharedAccount, *span, format!("allowing `{name}` admits {who} too"))
-                        .related(
-                            party.span,
-                            format!("it runs under the account `{}/{}`, as they do", account.namespace, account.name),
-                        )
-                        .help(format!("give `{name}` an account of its own, or allow the others as well")),
-                );
-            }
-        }
+
+    /// Whether the call of a caller is nothing to report.
+    fn settles(&self, caller: &CallerKey) -> bool {
+        self.anyone || self.misspelt || self.callers.contains(caller) || self.removed.contains(caller)
     }
 }
 
 /// Calls that the inventory shows and nobody allows, and the reverse.
 fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
+    if view.cluster.inventory.workloads.is_empty() {
+        return;
+    }
     let index: HashMap<(&Text, &Text), usize> = view
         .shapes
         .iter()
@@ -297,6 +288,7 @@ fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
         .collect();
     let mut sorted: Vec<(&(Text, Text), &super::access::Party<'_>)> = view.parties.iter().collect();
     sorted.sort_by_key(|(name, _)| *name);
+    let mut allowed: HashMap<usize, Allowed<'_>> = HashMap::new();
     let mut allowed_by: HashMap<&CallerKey, Vec<(usize, Span)>> = HashMap::new();
     for (at, shape) in view.shapes.iter().enumerate() {
         for (caller, decl, _) in &shape.stated.allows {
@@ -317,17 +309,8 @@ fn calls(view: &View<'_, '_>, out: &mut Diagnostics) {
         for (callee, shows) in &called {
             let Some(shape) = view.shapes.get(*callee).filter(|shape| !shape.broken) else { continue };
             let itself = shape.namespace == *namespace && shape.decl.name.value == *name;
-            let admits = |known: &CallerKey| *known == caller || *known == CallerKey::Anyone;
-            let allowed = shape.stated.allows.iter().any(|(known, ..)| admits(known));
-            // A name that is not declared was reported, and may well be this caller's, misspelt.
-            let misspelt = shape.stated.allows.iter().any(|(known, ..)| match known {
-                CallerKey::Named(Some(namespace), name) => {
-                    !view.parties.contains_key(&(namespace.clone(), name.clone()))
-                }
-                CallerKey::Named(None, _) | CallerKey::Anyone => false,
-            });
-            // A caller that a layer removes is refused on purpose.
-            if itself || allowed || misspelt || (view.removed)(*callee).contains(&caller) {
+            let allowed = allowed.entry(*callee).or_insert_with(|| Allowed::by(view, *callee, shape));
+            if itself || allowed.settles(&caller) {
                 continue;
             }
             let callee = &shape.decl.name.value;

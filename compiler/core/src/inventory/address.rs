@@ -9,6 +9,8 @@ mod host;
 mod name;
 mod words;
 
+use std::collections::HashMap;
+
 use crate::inventory::{Inventory, Workload};
 use crate::source::{Span, Text};
 use host::{Place, Target};
@@ -51,12 +53,15 @@ pub struct Addresses {
 /// IP addresses and `localhost` are left out.
 pub fn addresses(workload: &Workload, inventory: &Inventory) -> Addresses {
     let mut search = Search { workload, inventory, found: Addresses::default() };
+    let mut by_name: HashMap<(&Text, &str), &str> = HashMap::new();
+    for variable in workload.env.iter().filter(|variable| variable.name.to_ascii_uppercase().ends_with("PORT")) {
+        by_name.entry((&variable.container, &variable.name)).or_insert(&variable.value);
+    }
     for variable in &workload.env {
         let says = name::says(&variable.name);
         let sibling = || {
             let port = name::sibling_port(&variable.name)?;
-            let same = |other: &&crate::inventory::EnvVar| other.container == variable.container && other.name == port;
-            workload.env.iter().find(same)?.value.parse().ok()
+            (*by_name.get(&(&variable.container, port.as_str()))?).parse().ok()
         };
         search.value(&variable.value, says, variable.span, &variable.name, sibling);
     }

@@ -1,9 +1,11 @@
 //! Who selects whom, without comparing every Service with every workload.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use crate::inventory::{Inventory, KubeService, Workload};
+use crate::inventory::{Inventory, KubeService, Workload, WorkloadKind};
 use crate::source::Text;
+use crate::suggest::Candidates;
 
 /// By namespace, label and value.
 type ByLabel<'a, T> = BTreeMap<&'a str, BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a T>>>>;
@@ -22,12 +24,29 @@ pub struct Index<'a> {
     services: ByLabel<'a, KubeService>,
     /// Workloads by namespace and account.
     accounts: BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a Workload>>>,
+    inventory: &'a Inventory,
+    /// Names that a misspelt one may mean, by namespace. Made when first asked for.
+    workload_names: OnceLock<BTreeMap<&'a str, Candidates>>,
+    service_names: OnceLock<BTreeMap<&'a str, Candidates>>,
+}
+
+/// The names of each namespace, from pairs of namespace and name that are sorted by namespace.
+fn by_namespace<'a>(pairs: Vec<(&'a str, &'a str)>) -> BTreeMap<&'a str, Candidates> {
+    let groups = pairs.chunk_by(|a, b| a.0 == b.0);
+    groups.filter_map(|group| Some((group.first()?.0, Candidates::new(group.iter().map(|(_, name)| *name))))).collect()
 }
 
 impl<'a> Index<'a> {
     /// Indexes what the inventory has now.
     pub fn new(inventory: &'a Inventory) -> Self {
-        let mut index = Self { workloads: BTreeMap::new(), services: BTreeMap::new(), accounts: BTreeMap::new() };
+        let mut index = Self {
+            workloads: BTreeMap::new(),
+            services: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            inventory,
+            workload_names: OnceLock::new(),
+            service_names: OnceLock::new(),
+        };
         for workload in inventory.workloads.values() {
             let labels = index.workloads.entry(&workload.namespace).or_default();
             for (label, value) in &workload.labels {
@@ -61,6 +80,25 @@ impl<'a> Index<'a> {
             candidates.copied().filter(|service| workload.matches(&service.selector)).collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
+    }
+
+    /// Whether a namespace has workloads.
+    pub fn has_workloads(&self, namespace: &str) -> bool {
+        self.accounts.contains_key(namespace)
+    }
+
+    /// The workload of a namespace whose name is nearest to `wrong`, if one is near enough.
+    pub fn nearest_workload(&self, namespace: &str, wrong: &str) -> Option<&str> {
+        let pair = |(namespace, _, name): &'a (Text, WorkloadKind, Text)| (namespace.as_str(), name.as_str());
+        let names = || by_namespace(self.inventory.workloads.keys().map(pair).collect());
+        self.workload_names.get_or_init(names).get(namespace)?.nearest(wrong)
+    }
+
+    /// The Service of a namespace whose name is nearest to `wrong`, if one is near enough.
+    pub fn nearest_service(&self, namespace: &str, wrong: &str) -> Option<&str> {
+        let pair = |(namespace, name): &'a (Text, Text)| (namespace.as_str(), name.as_str());
+        let names = || by_namespace(self.inventory.services.keys().map(pair).collect());
+        self.service_names.get_or_init(names).get(namespace)?.nearest(wrong)
     }
 
     /// The workloads that run under an account, by kind and name: all whom allowing this account admits.

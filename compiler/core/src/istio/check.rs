@@ -8,23 +8,32 @@ mod naming;
 mod release;
 mod traffic;
 
+use rayon::prelude::*;
+
 use super::exposure;
 use super::feature::Feature;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::model::Mesh;
+use crate::model::{Mesh, Service};
 use crate::source::Span;
 
 /// See [`super::check`].
 pub(super) fn check(mesh: &Mesh, out: &mut Diagnostics) {
-    for namespace in &mesh.namespaces {
-        for service in &namespace.services {
-            access::check(mesh, service, out);
-            traffic::check(mesh, service, out);
-            release::check(service, out);
-            limits::check(mesh, service, out);
-        }
-    }
+    let services: Vec<&Service> = mesh.namespaces.iter().flat_map(|namespace| &namespace.services).collect();
+    let parts: Vec<Diagnostics> = services
+        .par_chunks(256)
+        .map(|chunk| {
+            let mut found = Diagnostics::default();
+            for service in chunk {
+                access::check(mesh, service, &mut found);
+                traffic::check(mesh, service, &mut found);
+                release::check(service, &mut found);
+                limits::check(mesh, service, &mut found);
+            }
+            found
+        })
+        .collect();
+    parts.into_iter().for_each(|found| out.append(found));
     let hosts = exposure::hosts(mesh);
     entry::check(mesh, &hosts, out);
     limits::check_shared_hosts(&hosts, out);

@@ -1,6 +1,6 @@
 //! The Gateway resources that this mesh writes itself, where a `gateway` says `listen`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::exposure::Hosts;
 use super::names;
 use super::resource::{self, GATEWAY, Marks, Pairs, Place};
 use crate::bundle::Sink;
-use crate::model::{Listener, Mesh};
+use crate::model::{Gateway as ModelGateway, Listener, Mesh};
 use crate::source::Text;
 
 /// `spec` of a Gateway.
@@ -48,26 +48,24 @@ struct ServerTls<'a> {
 
 /// Writes the Gateway resources. One without exposed hosts is left out: a server needs a host.
 pub(super) fn put(mesh: &Mesh, hosts: &Hosts<'_>, sink: &mut impl Sink) {
-    let written: Vec<(usize, Vec<&str>)> = mesh
-        .gateways
-        .iter()
-        .enumerate()
-        .filter(|(_, gateway)| !gateway.listen.is_empty())
-        .map(|(index, _)| {
-            let mine = hosts.iter().filter(|(_, by_gateway)| by_gateway.contains_key(&index));
-            (index, mine.map(|(host, _)| *host).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>())
-        })
-        .filter(|(_, hosts)| !hosts.is_empty())
+    let mut by_gateway: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for (host, gateways) in hosts {
+        for index in gateways.keys() {
+            by_gateway.entry(*index).or_default().push(*host);
+        }
+    }
+    let written: Vec<(&ModelGateway, Vec<&str>)> = by_gateway
+        .into_iter()
+        .filter_map(|(index, hosts)| Some((mesh.gateways.get(index)?, hosts)))
+        .filter(|(gateway, _)| !gateway.listen.is_empty())
         .collect();
-    for (index, hosts) in &written {
-        let Some(gateway) = mesh.gateways.get(*index) else { continue };
+    let mut in_folder: HashMap<&Text, usize> = HashMap::new();
+    for (gateway, _) in &written {
+        *in_folder.entry(&gateway.folder).or_default() += 1;
+    }
+    for (gateway, hosts) in &written {
         let (namespace, name) = &gateway.resource;
-        let alone = written
-            .iter()
-            .filter_map(|(index, _)| mesh.gateways.get(*index))
-            .filter(|other| other.folder == gateway.folder)
-            .count()
-            == 1;
+        let alone = in_folder.get(&gateway.folder) == Some(&1);
         let file = if alone { GATEWAY.file() } else { GATEWAY.file_of(name) };
         let place = Place {
             namespace: namespace.clone(),

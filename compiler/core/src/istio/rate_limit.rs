@@ -1,6 +1,8 @@
 //! Rate limits, in the shapes that were proved with traffic (istio 1.31, envoy 1.40): total and per caller at the
 //! service's own proxies, per client address at the gateway and for one host of it. Each limit holds for each proxy.
 
+use std::collections::BTreeSet;
+
 use super::envoy_filter::{
     Action, ConfigPatch, Descriptor, Empty, Entry, EnvoyFilter, Extension, FilterChain, HostPort, HttpFilter,
     LocalRateLimit, Match, Name, NetworkFilter, Patch, Percent, ProxyVersion, RateLimits, Seconds, TokenBucket, Value,
@@ -37,27 +39,31 @@ pub(super) fn find<'a>(service: &'a Service, port: &'a Port, key: LimitKey) -> O
     of_port(service, port).iter().find(|limit| limit.per == key)
 }
 
-/// Whether a Service leads to this port. To others no listener of the sidecar belongs that a limit could be put on.
-pub(super) fn has_service_port(service: &Service, port: usize) -> bool {
-    service.hosts.iter().any(|host| host.ports.iter().any(|(_, index)| *index == port))
+/// The ports that a Service leads to. To others no listener of the sidecar belongs that a limit could be put on.
+pub(super) fn service_ports(service: &Service) -> BTreeSet<usize> {
+    service.hosts.iter().flat_map(|host| &host.ports).map(|(_, index)| *index).collect()
 }
 
 /// Writes the limits of a service: one EnvoyFilter for its own proxies, one for each gateway.
 pub(super) fn put(mesh: &Mesh, namespace: &Namespace, service: &Service, sink: &mut impl Sink) {
     put_sidecar(namespace, service, sink);
-    for (index, gateway) in mesh.gateways.iter().enumerate() {
-        put_gateway(mesh, namespace, service, (index, gateway), sink);
+    let used: BTreeSet<usize> = service.exposures.iter().map(|exposure| exposure.gateway).collect();
+    for index in used {
+        if let Some(gateway) = mesh.gateways.get(index) {
+            put_gateway(mesh, namespace, service, (index, gateway), sink);
+        }
     }
 }
 
 fn put_sidecar(namespace: &Namespace, service: &Service, sink: &mut impl Sink) {
     let mut span = None;
     let mut config_patches = Vec::new();
+    let mut of_service: Option<BTreeSet<usize>> = None;
     for (index, port) in service.ports.iter().enumerate() {
         let total = find(service, port, LimitKey::Total);
         let caller = find(service, port, LimitKey::Caller);
         if let Some(limit) = total.or(caller)
-            && has_service_port(service, index)
+            && of_service.get_or_insert_with(|| service_ports(service)).contains(&index)
         {
             span = span.or(Some(limit.span));
             config_patches.push(sidecar_patch(port.container, total, caller));

@@ -2,6 +2,7 @@
 //! the same code, so that they cannot differ in weights, timeout or retries.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::{self, Display};
 
 use serde::Serialize;
@@ -322,12 +323,10 @@ fn not_idempotent_matches<'a>(operations: &'a [NotIdempotent], scope: Scope<'_, 
     wanted.sort_unstable_by_key(|(paths, method)| (paths.specificity(), *method));
     wanted.dedup();
     let mut matches: Vec<HttpMatch<'a>> = Vec::with_capacity(wanted.len());
+    let mut known: HashSet<(UriMatch<'a>, Option<&'a str>)> = HashSet::with_capacity(wanted.len());
     for (paths, method) in wanted {
-        for one in paths.conditions().filter_map(|uri| HttpMatch::new(uri, method, port)) {
-            if !matches.contains(&one) {
-                matches.push(one);
-            }
-        }
+        let new = paths.conditions().filter(|uri| known.insert((*uri, method)));
+        matches.extend(new.filter_map(|uri| HttpMatch::new(uri, method, port)));
     }
     matches
 }

@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::service::Lowering;
-use super::setting::{AllowDecl, CallerKey, ExposeDecl, Field, OperationDecl, OperationKind, Setting};
+use super::setting::{AllowDecl, CallerKey, Change, ExposeDecl, Field, Key, OperationDecl, OperationKind, Setting};
 use super::value;
 use super::workload::spanned_port;
 use crate::code::Code;
@@ -18,9 +18,8 @@ pub(super) fn allow(args: &mut Args<'_>, into: &mut Lowering<'_>) {
     let span = args.statement().span;
     if let Some(none) = args.take_keyword("none") {
         args.finish(false, into.out);
-        if let Some(change) =
-            into.layer.changes.iter().find(|c| matches!(c.key.field, Field::Allow(..)) && c.value.is_some())
-        {
+        let stated = |change: &Change| matches!(change.key.field, Field::Allow(..)) && change.value.is_some();
+        if let Some(change) = into.layer.first_about(&Key { port: None, field: Field::AllowNone }, stated) {
             return conflict(none, change.span, into.out);
         }
         return into.set(Field::AllowNone, Setting::Flag, span);
@@ -41,7 +40,9 @@ pub(super) fn allow(args: &mut Args<'_>, into: &mut Lowering<'_>) {
         None => None,
     };
     args.finish(false, into.out);
-    if let Some(change) = into.layer.changes.iter().find(|c| c.key.field == Field::AllowNone && c.value.is_some()) {
+    let none = |change: &Change| change.key.field == Field::AllowNone && change.value.is_some();
+    let anyone = Key { port: None, field: Field::Allow(CallerKey::Anyone, None) };
+    if let Some(change) = into.layer.first_about(&anyone, none) {
         return conflict(span, change.span, into.out);
     }
     for word in words {

@@ -3,6 +3,7 @@
 //! (the same twice, two presets in conflict, removal, explanation) is written once.
 
 pub use super::field::{CallerKey, Field, Key, OutlierField, PoolField, PortKey, RetryField};
+use super::lookup::Lookup;
 use crate::model::release::VersionDecl;
 pub use crate::model::release::{Gate, Manual, Metric, NoData, Relative, Stage, Threshold};
 use crate::model::traffic::Millis;
@@ -14,6 +15,21 @@ use crate::source::{Span, Spanned, Text};
 pub struct Layer {
     /// The changes.
     pub changes: Vec<Change>,
+    lookup: Lookup,
+}
+
+impl Layer {
+    /// Adds a change.
+    pub(crate) fn push(&mut self, change: Change) {
+        self.lookup.push(&change.key, self.changes.iter().map(|change| &change.key));
+        self.changes.push(change);
+    }
+
+    /// The first change that `is_about` names among those that `key` may be about.
+    pub(crate) fn first_about(&self, key: &Key, is_about: impl Fn(&Change) -> bool) -> Option<&Change> {
+        let about = |index: &usize| self.changes.get(*index).is_some_and(&is_about);
+        self.lookup.of(key).filter(about).min().and_then(|index| self.changes.get(index))
+    }
 }
 
 /// One setting stated or removed.

@@ -1,5 +1,7 @@
 //! What a service is made of: ports, pods, accounts, files, owner.
 
+use std::collections::HashSet;
+
 use super::args::Args;
 use super::service::{Lowering, lower_settings};
 use super::setting::{Field, PortDecl, PortKey, Setting};
@@ -41,6 +43,7 @@ pub(super) fn spanned_port(args: &mut Args<'_>, out: &mut Diagnostics) -> Option
 /// `key=value` pairs, as in `kubectl --selector` but separated by spaces.
 pub(crate) fn label_pairs(args: &mut Args<'_>, out: &mut Diagnostics) -> Option<Vec<(Text, Text)>> {
     let mut pairs: Vec<(Text, Text)> = Vec::new();
+    let mut keys: HashSet<&str> = HashSet::new();
     while args.peek().is_some() || pairs.is_empty() {
         let word = args.take("labels such as `app=web`", out)?;
         let Some((key, value)) = word.text.split_once('=') else {
@@ -52,7 +55,7 @@ pub(crate) fn label_pairs(args: &mut Args<'_>, out: &mut Diagnostics) -> Option<
             args.fail(word.span, format!("`{}` is not a label that Kubernetes accepts", word.text), out);
             return None;
         }
-        if pairs.iter().any(|(known, _)| known == key) {
+        if !keys.insert(key) {
             args.fail(word.span, format!("the label `{key}` is stated twice"), out);
             return None;
         }

@@ -1,12 +1,13 @@
 //! Names to declarations. Duplicates are reported here, and what a reference without its namespace may mean.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lower::declaration::{Declarations, MeshDecl};
 use crate::source::{Span, Spanned, Text};
-use crate::suggest;
+use crate::suggest::{self, Candidates};
 
 /// What stands behind a name that may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct Names {
     /// Services and callers by namespace and name.
     pub members: HashMap<(Text, Text), Member>,
     /// Namespaces of members by their bare name, for references without a namespace.
-    pub by_name: HashMap<Text, Vec<Text>>,
+    by_name: HashMap<Text, Homes>,
     /// Namespaces with the indices of their openings.
     pub namespaces: BTreeMap<Text, Vec<usize>>,
     /// Gateways.
@@ -36,6 +37,25 @@ pub struct Names {
     pub environments: BTreeMap<Text, Vec<usize>>,
     /// Names may be missing because a declaration could not be read.
     pub names_missing: bool,
+    known: Known,
+}
+
+/// Names that a misspelt one may mean. Each list is made when it is first asked for.
+#[derive(Debug, Default)]
+struct Known {
+    namespaces: OnceLock<Candidates>,
+    gateways: OnceLock<Candidates>,
+    members: OnceLock<Candidates>,
+    by_namespace: OnceLock<HashMap<Text, Candidates>>,
+}
+
+/// The namespaces in which a name is declared, in the order of declarations.
+#[derive(Debug, Default)]
+struct Homes {
+    services: Vec<Text>,
+    callers: Vec<Text>,
+    /// The first of them by name.
+    first: Text,
 }
 
 impl Names {
@@ -84,7 +104,15 @@ impl Names {
                 continue;
             }
             first.insert(key.clone(), name.span);
-            names.by_name.entry(key.1.clone()).or_default().push(key.0.clone());
+            let homes = names.by_name.entry(key.1.clone()).or_default();
+            let is_first = (homes.services.is_empty() && homes.callers.is_empty()) || key.0 < homes.first;
+            if is_first {
+                homes.first = key.0.clone();
+            }
+            match member {
+                Member::Service(_) => homes.services.push(key.0.clone()),
+                Member::Caller(_) => homes.callers.push(key.0.clone()),
+            }
             names.members.insert(key, member);
         }
         if let (Some(span), Some(_)) = (homeless, names.mesh) {
@@ -153,23 +181,23 @@ impl Names {
         } else if let Some(found) = find(&self.default_namespace) {
             return Some(found);
         } else {
-            let places: Vec<&Text> =
-                self.by_name.get(&name.value).into_iter().flatten().filter(|place| find(place).is_some()).collect();
-            match places.as_slice() {
+            const SHOWN: usize = 5;
+            let homes = self.by_name.get(&name.value);
+            let places = homes.map_or(&[][..], |homes| if service { &homes.services } else { &homes.callers });
+            match places {
                 [] => {}
                 [one] => return find(one),
                 several => {
-                    let names: Vec<String> = several.iter().map(|place| format!("{place}/{}", name.value)).collect();
+                    let shown = several.iter().take(SHOWN).map(|place| format!("{place}/{}", name.value));
+                    let names: Vec<String> = shown.collect();
+                    let names = suggest::list_of(names.iter().map(String::as_str), several.len());
                     out.add(
                         Diagnostic::new(
                             Code::AmbiguousName,
                             name.span,
                             format!("`{}` is declared in several namespaces", name.value),
                         )
-                        .help(format!(
-                            "write {}",
-                            suggest::list(names.iter().map(String::as_str), 5).replace(" and ", " or ")
-                        )),
+                        .help(format!("write {}", names.replace(" and ", " or "))),
                     );
                     return None;
                 }
@@ -187,19 +215,12 @@ impl Names {
     /// Adds what a misspelt reference probably means. `home` is the namespace in which it was looked for; `places`
     /// are all that name it alike, so that a suggestion repairs them together.
     pub fn near(&self, mut diagnostic: Diagnostic, name: &Spanned<Text>, home: &Text, places: &[Span]) -> Diagnostic {
-        // The nearest is the same in any order: of two as near the first by name.
-        let local = self.members.keys().filter(|(place, _)| place == home).map(|(_, name)| name.as_str());
-        let all = self.by_name.keys().map(Text::as_str);
-        let elsewhere = |near: &str| {
-            let mut places = self.by_name.get(near).cloned().unwrap_or_default();
-            places.sort_unstable();
-            places.first().map(|place| format!("{place}/{near}"))
-        };
-        let near = match suggest::nearest(&name.value, local) {
+        let elsewhere = |near: &str| self.by_name.get(near).map(|homes| format!("{}/{near}", homes.first));
+        let near = match self.known_members_of(home).and_then(|local| local.nearest(&name.value)) {
             // A reference that was written with its namespace keeps it.
             Some(near) if name.span.end - name.span.start > name.value.len() as u32 => Some(format!("{home}/{near}")),
             Some(near) => Some(near.to_owned()),
-            None => suggest::nearest(&name.value, all).and_then(elsewhere),
+            None => self.known_members().nearest(&name.value).and_then(elsewhere),
         };
         match near {
             Some(near) => {
@@ -212,5 +233,33 @@ impl Names {
             }
             None => diagnostic.help(format!("declare it: `service {0} {{ … }}` or `caller {0}`", name.value)),
         }
+    }
+
+    /// The namespaces, to look a misspelt one up.
+    pub(crate) fn known_namespaces(&self) -> &Candidates {
+        self.known.namespaces.get_or_init(|| Candidates::new(self.namespaces.keys().map(Text::as_str)))
+    }
+
+    /// The gateways, likewise.
+    pub(crate) fn known_gateways(&self) -> &Candidates {
+        self.known.gateways.get_or_init(|| Candidates::new(self.gateways.keys().map(Text::as_str)))
+    }
+
+    fn known_members(&self) -> &Candidates {
+        self.known.members.get_or_init(|| Candidates::new(self.by_name.keys().map(Text::as_str)))
+    }
+
+    fn known_members_of(&self, namespace: &Text) -> Option<&Candidates> {
+        let by_namespace = self.known.by_namespace.get_or_init(|| {
+            let mut members: Vec<&(Text, Text)> = self.members.keys().collect();
+            members.sort_unstable();
+            let groups = members.chunk_by(|a, b| a.0 == b.0);
+            let named = groups.filter_map(|group| {
+                let (namespace, _) = group.first()?;
+                Some((namespace.clone(), Candidates::new(group.iter().map(|(_, name)| name.as_str()))))
+            });
+            named.collect()
+        });
+        by_namespace.get(namespace)
     }
 }

@@ -6,15 +6,31 @@ use super::layers::{Draft, Origin};
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::lower::declaration::{Declarations, PresetDecl};
+use crate::lower::lookup::Lookup;
 use crate::lower::setting::{CallerKey, Field, Key, Layer};
 use crate::source::{Spanned, Text};
-use crate::{stdlib, suggest};
+use crate::stdlib;
+use crate::suggest::Candidates;
 
 /// Every preset, built on its parents.
 #[derive(Debug, Default)]
 pub struct Presets<'a> {
-    built: BTreeMap<&'a str, Draft<'a>>,
+    built: BTreeMap<&'a str, Built<'a>>,
+    /// The names of all presets.
+    known: Candidates,
     names_missing: bool,
+}
+
+/// Presets within presets. Real ones have three; the limit keeps building them from running out of stack, and from
+/// carrying the settings of all through each of thousands.
+const DEEPEST: usize = 64;
+
+/// A preset on its parents.
+#[derive(Debug)]
+struct Built<'a> {
+    draft: Draft<'a>,
+    /// Presets in a row, this one included; nothing where there were too many, which was reported.
+    depth: Option<usize>,
 }
 
 impl<'a> Presets<'a> {
@@ -36,8 +52,9 @@ impl<'a> Presets<'a> {
                 }
             }
         }
-        let mut presets = Presets { built: BTreeMap::new(), names_missing: declarations.names_missing };
         let names: Vec<&str> = by_name.keys().copied().collect();
+        let known = Candidates::new(names.iter().copied());
+        let mut presets = Presets { built: BTreeMap::new(), known, names_missing: declarations.names_missing };
         for name in names {
             presets.build_one(name, &by_name, &mut Vec::new(), out);
         }
@@ -53,6 +70,7 @@ impl<'a> Presets<'a> {
     ) {
         let Some(preset) = by_name.get(name).filter(|_| !self.built.contains_key(name)) else { return };
         path.push(name);
+        let mut depth = Some(1);
         for parent in &preset.parents {
             if path.contains(&parent.value.as_str()) {
                 let cycle = format!("{} -> {}", path.join(" -> "), parent.value);
@@ -62,16 +80,27 @@ impl<'a> Presets<'a> {
                         .help("take one `is` away"),
                 );
             } else if let Some((known, _)) = by_name.get_key_value(parent.value.as_str()) {
-                self.build_one(known, by_name, path, out);
+                if path.len() <= DEEPEST {
+                    self.build_one(known, by_name, path, out);
+                }
+                let below = self.built.get(known).map_or(Some(DEEPEST + 1), |built| built.depth);
+                depth = depth.zip(below).map(|(depth, below)| depth.max(below + 1));
+                if depth.is_some_and(|depth| depth > DEEPEST + 1) {
+                    let message = format!("`{name}` is built on more than {DEEPEST} presets in a row");
+                    let diagnostic = Diagnostic::new(Code::TooMany, parent.span, message);
+                    out.add(diagnostic.help("take some presets on the way together, or take one `is` away"));
+                    depth = None;
+                }
             }
         }
         path.pop();
         // Unqualified callers stay so: each service that is this preset has its own namespace.
-        let parents: Vec<&Spanned<Text>> =
-            preset.parents.iter().filter(|p| by_name.contains_key(p.value.as_str()) || self.check(p, out)).collect();
+        let known = |parent: &Spanned<Text>| by_name.contains_key(parent.value.as_str());
+        let exist = preset.parents.iter().filter(|parent| known(parent) || self.check(parent, out));
+        let parents: Vec<&Spanned<Text>> = exist.filter(|_| depth.is_some()).collect();
         let mut draft = self.combine(parents, &preset.layer, None, out);
         draft.lay(&preset.layer, Origin::Preset(&preset.name.value), &Text::default(), out);
-        self.built.insert(name, unqualified(draft));
+        self.built.insert(name, Built { draft: unqualified(draft), depth });
     }
 
     /// Whether a preset exists; reports it where not.
@@ -82,14 +111,13 @@ impl<'a> Presets<'a> {
         if self.names_missing {
             return false;
         }
-        let names = self.built.keys().copied();
         let mut diagnostic =
             Diagnostic::new(Code::UnknownPreset, name.span, format!("no preset is named `{}`", name.value));
         let page = stdlib::PAGES.iter().find(|(_, text)| {
             text.lines()
                 .any(|line| line.strip_prefix("preset ").and_then(|rest| rest.split(' ').next()) == Some(&name.value))
         });
-        diagnostic = match (page, suggest::nearest(&name.value, names.clone())) {
+        diagnostic = match (page, self.known.nearest(&name.value)) {
             (Some((page, _)), _) => diagnostic.help(format!("it is in the standard library: write `use std/{page}`")),
             (None, Some(near)) => diagnostic.suggest(format!("did you mean `{near}`?"), name.span, near),
             (None, None) => {
@@ -122,25 +150,29 @@ impl<'a> Presets<'a> {
     ) -> Draft<'a> {
         let mut draft = Draft::default();
         let mut stated_by: Vec<&Spanned<Text>> = Vec::new();
+        let mut lookup = Lookup::default();
         for name in names {
             let Some(preset) = self.built.get(name.value.as_str()) else { continue };
-            for entry in &preset.entries {
+            for entry in &preset.draft.entries {
                 let mut entry = entry.clone();
                 if let (Some(namespace), Field::Allow(CallerKey::Named(of @ None, _), _)) =
                     (namespace, &mut entry.key.field)
                 {
                     *of = Some(namespace.clone());
                 }
-                let other = draft.entries.iter().position(|known| same_field(&known.key, &entry.key));
+                let same =
+                    |index: &usize| draft.entries.get(*index).is_some_and(|known| same_field(&known.key, &entry.key));
+                let other = lookup.of(&entry.key).filter(same).min();
                 match other.and_then(|at| Some((draft.entries.get(at)?, stated_by.get(at)?))) {
                     // The same line reached twice, through a common parent, is no conflict.
                     Some((known, _)) if known.span == entry.span => {}
                     Some((_, first)) if first.value == name.value => {
+                        lookup.push(&entry.key, draft.entries.iter().map(|known| &known.key));
                         draft.entries.push(entry);
                         stated_by.push(name);
                     }
                     Some((known, first)) => {
-                        if !decides.changes.iter().any(|change| decided_by(&change.key, &entry.key)) {
+                        if decides.first_about(&entry.key, |change| decided_by(&change.key, &entry.key)).is_none() {
                             let words = entry.key.field.words();
                             out.add(
                                 Diagnostic::new(
@@ -155,6 +187,7 @@ impl<'a> Presets<'a> {
                         }
                     }
                     None => {
+                        lookup.push(&entry.key, draft.entries.iter().map(|known| &known.key));
                         draft.entries.push(entry);
                         stated_by.push(name);
                     }
@@ -183,7 +216,7 @@ fn unqualified(mut draft: Draft<'_>) -> Draft<'_> {
 }
 
 /// Whether two presets that state these are in conflict.
-fn same_field(a: &Key, b: &Key) -> bool {
+pub(super) fn same_field(a: &Key, b: &Key) -> bool {
     a.port == b.port
         && match (&a.field, &b.field) {
             (Field::Allow(a, _), Field::Allow(b, _)) => a == b,
@@ -192,7 +225,7 @@ fn same_field(a: &Key, b: &Key) -> bool {
 }
 
 /// Whether a change of the service settles what presets state.
-fn decided_by(change: &Key, preset: &Key) -> bool {
+pub(super) fn decided_by(change: &Key, preset: &Key) -> bool {
     change.port == preset.port
         && (change.field.covers(&preset.field)
             || match (&change.field, &preset.field) {
@@ -200,4 +233,34 @@ fn decided_by(change: &Key, preset: &Key) -> bool {
                 (Field::AllowNone, Field::Allow(..)) => true,
                 _ => false,
             })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+
+    /// What is found in a row of presets, each built on the one before or behind it.
+    fn row(length: usize, backwards: bool) -> Vec<Code> {
+        let preset = |at: usize| match (at, backwards) {
+            (0, false) => "preset p000 { timeout 1s }\n".to_owned(),
+            (at, false) => format!("preset p{at:03} is p{:03} {{ retry 1 }}\n", at - 1),
+            (at, true) if at + 1 == length => format!("preset p{at:03} {{ timeout 1s }}\n"),
+            (at, true) => format!("preset p{at:03} is p{:03} {{ retry 1 }}\n", at + 1),
+        };
+        let text: String = (0..length).map(preset).collect();
+        let mut out = Diagnostics::default();
+        let declarations = crate::lower::lower(&crate::syntax::parse(FileId(0), &text).0, &mut out);
+        Presets::build(&declarations, &mut out);
+        out.iter().map(|found| found.code).collect()
+    }
+
+    #[test]
+    fn rows_of_presets_have_an_end() {
+        for backwards in [false, true] {
+            assert_eq!(row(DEEPEST + 1, backwards), [], "{backwards}");
+            assert_eq!(row(DEEPEST + 2, backwards), [Code::TooMany], "{backwards}");
+            assert!(row(3_000, backwards).len() < 60, "{backwards}");
+        }
+    }
 }

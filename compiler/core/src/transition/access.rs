@@ -1,11 +1,12 @@
 //! Who may call: lists come before what denies the rest, and go after it; an added rule is live before another one
-//! goes.
+//! goes; and a list that asks for identities comes when callers have them, and goes before they lose them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::objects::{Decision, Decisions, Key, Kind, Object, Objects, Version, may_overlap, of_kind};
+use super::plaintext::Plaintext;
 use super::rules::Grants;
 
 /// How many rules a policy may have (istio 1.31, manifests/charts/base/files/crd-all.gen.yaml).
@@ -56,8 +57,14 @@ struct Policies<'o> {
     all: Vec<(&'o Key, &'o Object)>,
 }
 
+/// A declared list that a state that may be live does not have as declared.
+struct Arriving<'o> {
+    key: &'o Key,
+    selector: Option<&'o Value>,
+}
+
 /// Decides about AuthorizationPolicies.
-pub(super) fn decide<'o>(objects: &'o Objects, out: &mut Decisions<'o>) {
+pub(super) fn decide<'o>(objects: &'o Objects, plaintext: &Plaintext<'_>, out: &mut Decisions<'o>) {
     let mut namespaces: BTreeMap<&str, Policies<'o>> = BTreeMap::new();
     for (key, object) in of_kind(objects, Kind::AuthorizationPolicy) {
         namespaces.entry(&key.namespace).or_default().all.push((key, object));
@@ -65,20 +72,28 @@ pub(super) fn decide<'o>(objects: &'o Objects, out: &mut Decisions<'o>) {
     for policies in namespaces.values() {
         let unlisted = policies.unlisted();
         let leaving = policies.leaving();
+        let mut arriving = None;
         for (key, object) in &policies.all {
             let (tip, desired) = (Effect::of(object.tip()), Effect::of(object.desired.as_ref()));
             let decision = match (tip, desired) {
                 (Effect::Other | Effect::List { .. }, Effect::DenyRest) => unlisted.map(|list| Decision::Kept {
                     why: format!("the list `{}` must be live before the rest is denied", list.name),
                 }),
+                (_, Effect::List { rules, .. }) if hidden(key, object, rules, plaintext) => Some(Decision::Kept {
+                    why: "mTLS must be accepted everywhere before callers are told apart".to_owned(),
+                }),
                 (Effect::List { .. }, Effect::List { .. }) => extended(object),
                 (Effect::List { selector, .. }, Effect::Other) => match leaving {
                     Some(denying) => Some(Decision::Kept {
                         why: format!("it stays until `{}`, which denies the rest, is gone", denying.name),
                     }),
-                    None if object.desired.is_none() => policies.successor(key, selector).map(|other| Decision::Kept {
-                        why: format!("it stays until `{}`, which is for the same pods, is live", other.name),
-                    }),
+                    None if object.desired.is_none() => {
+                        let arriving = arriving.get_or_insert_with(|| policies.arriving());
+                        let follows = |other: &&Arriving<'_>| may_overlap(selector, other.selector);
+                        arriving.iter().find(follows).map(|other| Decision::Kept {
+                            why: format!("it stays until `{}`, which is for the same pods, is live", other.key.name),
+                        })
+                    }
                     None => None,
                 },
                 _ => None,
@@ -107,13 +122,13 @@ impl<'o> Policies<'o> {
         self.all.iter().find(|(_, object)| object.live.iter().any(denies)).map(|(key, _)| *key)
     }
 
-    /// A declared list for the same pods that a state that may be live does not have as declared.
-    fn successor(&self, key: &Key, selector: Option<&Value>) -> Option<&'o Key> {
-        let follows = |(other, object): &&(&Key, &Object)| {
-            let Effect::List { selector: its, rules } = Effect::of(object.desired.as_ref()) else { return false };
-            *other != key && may_overlap(selector, its) && !covered(object, &Grants::of(rules))
+    /// Declared lists that a state that may be live does not have as declared.
+    fn arriving(&self) -> Vec<Arriving<'o>> {
+        let arriving = |(key, object): &(&'o Key, &'o Object)| {
+            let Effect::List { selector, rules } = Effect::of(object.desired.as_ref()) else { return None };
+            (!covered(object, &Grants::of(rules))).then_some(Arriving { key, selector })
         };
-        self.all.iter().find(follows).map(|(key, _)| *key)
+        self.all.iter().filter_map(arriving).collect()
     }
 }
 
@@ -123,6 +138,31 @@ fn covered(object: &Object, grants: &Grants<'_>) -> bool {
         Effect::List { rules, .. } => Grants::of(rules).cover(grants),
         _ => false,
     })
+}
+
+/// Whether a list that admits less than is published would meet callers whose identities it cannot see yet.
+fn hidden(key: &Key, object: &Object, rules: &[Value], plaintext: &Plaintext<'_>) -> bool {
+    let admits_less = match Effect::of(object.tip()) {
+        Effect::List { rules: before, .. } => !Grants::of(rules).cover(&Grants::of(before)),
+        Effect::DenyRest | Effect::Other => true,
+    };
+    object.desired.as_ref().is_some_and(|version| plaintext.hides_callers(key, version)) && admits_less
+}
+
+/// Whether a list that may be live asks for identities where anybody will be admitted.
+pub(super) fn identifies(object: &Object) -> bool {
+    let mut lists = object.live.iter().filter_map(|version| match Effect::of(version.as_ref()) {
+        Effect::List { rules, .. } => Some(rules),
+        Effect::DenyRest | Effect::Other => None,
+    });
+    match Effect::of(object.desired.as_ref()) {
+        Effect::List { rules, .. } => {
+            let anybody = Grants::of(rules).of_anybody();
+            lists.any(|before| !Grants::of(before).cover(&anybody))
+        }
+        Effect::DenyRest => false,
+        Effect::Other => lists.next().is_some(),
+    }
 }
 
 /// A list that gains and loses: it has both until what it gains is live.

@@ -1,8 +1,8 @@
 //! What lists the files of a commit: kustomizations and locks, where they differ from the declared ones.
 //!
 //! A folder of a namespace is never removed: an application of Argo CD or Flux on a path that is gone reports an error
-//! and prunes nothing. It keeps a kustomization without resources, which the environment's does not list (facts of
-//! kustomize 5.5: an entry that holds no resources is refused where it is listed, and built where it stands alone).
+//! and prunes nothing. It keeps a kustomization without resources, which kustomize builds to nothing (kubectl 1.32,
+//! tried), and which the environment's does not list.
 
 use std::collections::{BTreeMap, BTreeSet};
 

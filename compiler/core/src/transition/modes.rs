@@ -71,10 +71,10 @@ impl Mode {
     }
 
     /// This mode, or the one that has to be live before it, where `before` may be.
-    pub(super) fn or_permissive(self, before: &BTreeSet<Self>, plaintext: bool) -> Self {
+    pub(super) fn or_permissive(self, before: &BTreeSet<Self>, callers: Callers) -> Self {
         let direct = match self {
-            Self::Strict => may_demand(before, plaintext),
-            Self::Disable => !before.contains(&Self::Strict),
+            Self::Strict => callers.may_be_asked(before),
+            Self::Disable => callers.may_be_refused(before),
             Self::Absent | Self::Permissive => false,
         };
         if direct { self } else { Self::Permissive }
@@ -121,24 +121,39 @@ pub(super) fn outcomes(
     (before, added)
 }
 
-/// Whether a port may come to these modes. `goal` is its mode where everything is as declared; with `plaintext`
-/// somebody may still send it what STRICT refuses.
-pub(super) fn is_safe(before: &BTreeSet<Mode>, added: &BTreeSet<Mode>, goal: Mode, plaintext: bool) -> bool {
+/// Callers that a mode would cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Callers {
+    /// Somebody may still send plaintext, which STRICT refuses.
+    pub(super) with_plaintext: bool,
+    /// Somebody may still need an identity, which nobody has under DISABLE.
+    pub(super) by_identity: bool,
+}
+
+impl Callers {
+    /// Whether mTLS may be demanded of a port that may have these modes.
+    fn may_be_asked(self, modes: &BTreeSet<Mode>) -> bool {
+        let seen = |mode: &Mode| matches!(mode, Mode::Permissive | Mode::Strict);
+        modes.iter().all(seen) && (!self.with_plaintext || modes.iter().all(|mode| *mode == Mode::Strict))
+    }
+
+    /// Whether mTLS may be switched off on a port that may have these modes.
+    fn may_be_refused(self, modes: &BTreeSet<Mode>) -> bool {
+        !modes.contains(&Mode::Strict) && (!self.by_identity || modes.iter().all(|mode| *mode == Mode::Disable))
+    }
+}
+
+/// Whether a port may come to these modes. `goal` is its mode where everything is as declared.
+pub(super) fn is_safe(before: &BTreeSet<Mode>, added: &BTreeSet<Mode>, goal: Mode, callers: Callers) -> bool {
     // Nothing weaker and nothing stricter than what there was and what there will be, even for a moment.
     let ranks = || before.iter().map(|mode| mode.rank()).chain([goal.rank()]);
     let (lowest, highest) = (ranks().min().unwrap_or_default(), ranks().max().unwrap_or_default());
     added.iter().all(|mode| {
         (lowest..=highest).contains(&mode.rank())
             && match mode {
-                Mode::Strict => may_demand(&before.union(added).copied().collect(), plaintext),
-                Mode::Disable => !before.contains(&Mode::Strict),
+                Mode::Strict => callers.may_be_asked(&before.union(added).copied().collect()),
+                Mode::Disable => callers.may_be_refused(before),
                 Mode::Absent | Mode::Permissive => true,
             }
     })
-}
-
-/// Whether mTLS may be demanded of a port that may have these modes.
-fn may_demand(modes: &BTreeSet<Mode>, plaintext: bool) -> bool {
-    let seen = |mode: &Mode| matches!(mode, Mode::Permissive | Mode::Strict);
-    modes.iter().all(seen) && (!plaintext || modes.iter().all(|mode| *mode == Mode::Strict))
 }

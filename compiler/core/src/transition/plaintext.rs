@@ -1,4 +1,4 @@
-//! What DestinationRules say about plaintext: it is sent only where every policy that may be live accepts it.
+//! Plaintext: it is sent only where every policy that may be live accepts it, and whoever sends it has no identity.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,23 @@ use serde_json::Value;
 
 use super::objects::{Key, Object, Version};
 
-/// What DestinationRules have to wait for.
+/// What other kinds have to know about modes.
 #[derive(Debug, Default)]
 pub(super) struct Plaintext<'o> {
-    /// Rules that may not send more plaintext than is published.
+    /// DestinationRules that may not send more plaintext than is published.
     pub(super) waiting: BTreeSet<&'o Key>,
+    /// Folders of services with a port that may still take plaintext only, and will not.
+    pub(super) services: BTreeSet<&'o str>,
+    /// Namespaces of which the same holds.
+    pub(super) namespaces: BTreeSet<&'o str>,
 }
 
 impl Plaintext<'_> {
+    /// Whether callers of a service may still have no identity, though they will have one.
+    pub(super) fn hides_callers(&self, key: &Key, version: &Version) -> bool {
+        self.services.contains(version.folder()) || self.namespaces.contains(key.namespace.as_str())
+    }
+
     /// Takes from a rule what it must not say yet. Whether there was something.
     pub(super) fn take_from(&self, key: &Key, object: &Object, value: &mut Value) -> bool {
         if !self.waiting.contains(key) {

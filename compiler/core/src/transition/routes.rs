@@ -113,6 +113,8 @@ struct Network<'o> {
     by_host: BTreeMap<&'o str, Vec<&'o Key>>,
     /// Delegates that a route that may be live names.
     named: BTreeSet<Key>,
+    /// Declared routes that some state that may be live lacks, by host.
+    arriving: BTreeMap<&'o str, Vec<&'o Key>>,
 }
 
 /// Decides about VirtualServices, DestinationRules and Gateways.
@@ -156,12 +158,19 @@ impl<'o> Network<'o> {
             gateways: of_kind(objects, Kind::Gateway).collect(),
             by_host: BTreeMap::new(),
             named: BTreeSet::new(),
+            arriving: BTreeMap::new(),
         };
         for (key, object) in of_kind(objects, Kind::VirtualService) {
             let names = |version: &'o Version| Names::of(key, version);
             let live: Vec<Option<Names<'_>>> = object.live.iter().map(|version| version.as_ref().map(names)).collect();
             network.named.extend(live.iter().flatten().flat_map(|names| names.delegates.iter().cloned()));
-            network.routes.insert(key, Route { live, desired: object.desired.as_ref().map(names) });
+            let route = Route { live, desired: object.desired.as_ref().map(names) };
+            if !route.is_live_everywhere() {
+                for host in route.desired.iter().flat_map(|names| &names.hosts) {
+                    network.arriving.entry(host).or_default().push(key);
+                }
+            }
+            network.routes.insert(key, route);
         }
         for (key, object) in of_kind(objects, Kind::DestinationRule) {
             let live = object.live.iter().map(|version| version.as_ref().map(Definition::of)).collect();
@@ -230,12 +239,7 @@ impl<'o> Network<'o> {
         if self.named.contains(key) {
             return Some("they stay until no route that may be live names them".to_owned());
         }
-        let successor = |(other, successor): &(&&Key, &Route<'_>)| {
-            **other != key
-                && !successor.is_live_everywhere()
-                && successor.desired.as_ref().is_some_and(|names| !names.hosts.is_disjoint(&tip.hosts))
-        };
-        let (other, _) = (!tip.hosts.is_empty()).then(|| self.routes.iter().find(successor)).flatten()?;
+        let other = tip.hosts.iter().filter_map(|host| self.arriving.get(host)).flatten().next()?;
         Some(format!("it stays until `{}/{}`, which takes its host, is live", other.namespace, other.name))
     }
 

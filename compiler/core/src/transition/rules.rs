@@ -31,6 +31,11 @@ impl<'r> Grants<'r> {
         Self(grants)
     }
 
+    /// What these admit for anybody, with or without an identity.
+    pub(super) fn of_anybody(self) -> Self {
+        Self(self.0.into_iter().filter(|grant| grant.source.is_none()).collect())
+    }
+
     /// Whether these admit everything that `other` does. `false` may be caution: patterns are compared as texts.
     pub(super) fn cover(&self, other: &Self) -> bool {
         other.0.iter().all(|grant| self.covers(grant))

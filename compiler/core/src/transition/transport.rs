@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::modes::{Mode, Modes, NO_POLICY, Versions, is_safe, outcomes};
+use super::access::identifies;
+use super::modes::{Callers, Mode, Modes, NO_POLICY, Versions, is_safe, outcomes};
 use super::objects::{Decision, Decisions, Key, Kind, Object, Objects, Version, may_overlap, of_kind};
 use super::plaintext::{Plaintext, sends_less, sends_more};
 use crate::bundle::Bundle;
@@ -22,6 +23,10 @@ struct Namespace<'o> {
     workloads: Vec<Workload<'o>>,
     /// DestinationRules that differ.
     rules: Vec<(&'o Key, &'o Object)>,
+    /// Folders of services that may still get plaintext where none will be sent.
+    with_plaintext: BTreeSet<&'o str>,
+    /// Folders of services that may still need to know who calls, where nobody will be known.
+    by_identity: BTreeSet<&'o str>,
 }
 
 /// The policy of a workload.
@@ -34,8 +39,7 @@ struct Workload<'o> {
     desired: Option<Modes>,
     /// What it stays for, though it is no longer declared.
     successor: Option<&'o Key>,
-    /// A rule may still send plaintext where none will be sent.
-    plaintext: bool,
+    callers: Callers,
 }
 
 /// What becomes of a policy, and the modes that it then states.
@@ -68,14 +72,22 @@ pub(super) fn decide<'o>(objects: &'o Objects, desired: &Bundle, out: &mut Decis
     }
     for (key, object) in of_kind(objects, Kind::DestinationRule) {
         if let Some(namespace) = namespaces.get_mut(&key.namespace) {
+            namespace.with_plaintext.extend(folder(object).filter(|_| sends_less(object)));
             namespace.rules.push((key, object));
+        }
+    }
+    for (key, object) in of_kind(objects, Kind::AuthorizationPolicy) {
+        if let Some(namespace) = namespaces.get_mut(&key.namespace) {
+            namespace.by_identity.extend(folder(object).filter(|_| identifies(object)));
         }
     }
     let mut plaintext = Plaintext::default();
     for (name, mut namespace) in namespaces {
         let policies = policies.remove(name).unwrap_or_default();
-        namespace.workloads =
-            policies.iter().map(|(key, object)| Workload::of(key, object, &policies, &namespace.rules)).collect();
+        namespace.workloads = policies
+            .iter()
+            .map(|(key, object)| Workload::of(key, object, &policies, namespace.callers(folder(object))))
+            .collect();
         namespace.decide(name, desired, out, &mut plaintext);
     }
     plaintext
@@ -91,7 +103,16 @@ fn folder(object: &Object) -> Option<&str> {
 }
 
 impl<'o> Namespace<'o> {
-    fn decide(&self, name: &str, bundle: &Bundle, out: &mut Decisions<'o>, plaintext: &mut Plaintext<'o>) {
+    /// The callers of a service, by its folder, or of any.
+    fn callers(&self, folder: Option<&str>) -> Callers {
+        let any = |folders: &BTreeSet<&str>| match folder {
+            Some(folder) => folders.contains(folder),
+            None => !folders.is_empty(),
+        };
+        Callers { with_plaintext: any(&self.with_plaintext), by_identity: any(&self.by_identity) }
+    }
+
+    fn decide(&self, name: &'o str, bundle: &Bundle, out: &mut Decisions<'o>, plaintext: &mut Plaintext<'o>) {
         let mode = |version: &Option<Version>| version.as_ref().and_then(|version| Modes::of(version).workload);
         let (live, tip, desired) = match self.own {
             Some((_, object)) => {
@@ -109,11 +130,11 @@ impl<'o> Namespace<'o> {
         }
         // With the published version of all nothing changes, which is always safe.
         options.push(Choice::Published(tip));
-        let any_plaintext = self.rules.iter().any(|(_, rule)| sends_less(rule));
+        let callers = self.callers(None);
         let chosen = options.into_iter().find_map(|option| {
             let own = Versions { live: &live, tip, next: *option.modes() };
             let (before, added) = outcomes(NO_POLICY, own, None);
-            let fits = is_safe(&before, &added, Mode::effective(None, desired, None), any_plaintext);
+            let fits = is_safe(&before, &added, Mode::effective(None, desired, None), callers);
             let choices: Option<Vec<Choice<Option<Modes>>>> =
                 self.workloads.iter().map(|workload| workload.choose(own, desired)).collect();
             choices.filter(|_| fits).map(|choices| (option, choices))
@@ -135,12 +156,20 @@ impl<'o> Namespace<'o> {
             out.extend(made.or(stays).map(|decision| (workload.key, decision)));
         }
         let own = Versions { live: &live, tip, next: *option.modes() };
+        if may_be_other(NO_POLICY, own, None, Mode::effective(None, desired, None), Mode::Disable) {
+            plaintext.namespaces.insert(name);
+        }
+        for (workload, choice) in self.workloads.iter().zip(&choices) {
+            if workload.may_be_other(choice.modes().as_ref(), own, desired, Mode::Disable) {
+                plaintext.services.extend(folder(workload.object));
+            }
+        }
         for (key, rule) in self.rules.iter().filter(|(_, rule)| sends_more(rule)) {
             let mine =
                 self.workloads.iter().zip(&choices).find(|(workload, _)| folder(workload.object) == folder(rule));
             let refused = match mine {
-                Some((workload, choice)) => workload.may_refuse_plaintext(choice.modes().as_ref(), own, desired),
-                None => may_refuse_plaintext(NO_POLICY, own, Mode::effective(None, desired, None), None),
+                Some((workload, choice)) => workload.may_be_other(choice.modes().as_ref(), own, desired, Mode::Strict),
+                None => may_be_other(NO_POLICY, own, None, Mode::effective(None, desired, None), Mode::Strict),
             };
             if refused {
                 plaintext.waiting.insert(key);
@@ -161,7 +190,7 @@ impl<'o> Namespace<'o> {
 }
 
 impl<'o> Workload<'o> {
-    fn of(key: &'o Key, object: &'o Object, all: &[(&'o Key, &'o Object)], rules: &[(&'o Key, &'o Object)]) -> Self {
+    fn of(key: &'o Key, object: &'o Object, all: &[(&'o Key, &'o Object)], callers: Callers) -> Self {
         let others = || all.iter().filter(|(other, _)| *other != key);
         let mut live: Vec<Option<Modes>> = object.live.iter().map(|version| version.as_ref().map(Modes::of)).collect();
         let tip = live.last().cloned().flatten();
@@ -188,8 +217,7 @@ impl<'o> Workload<'o> {
             Some(_) => tip.clone(),
             None => object.desired.as_ref().map(Modes::of),
         };
-        let plaintext = rules.iter().any(|(_, rule)| folder(rule) == folder(object) && sends_less(rule));
-        Self { key, object, live, tip, desired, successor, plaintext }
+        Self { key, object, live, tip, desired, successor, callers }
     }
 
     /// Its ports, and none for those that no version names.
@@ -206,7 +234,7 @@ impl<'o> Workload<'o> {
             let versions = Versions { live: &live, tip: self.tip.as_ref(), next: next.as_ref() };
             self.ports().into_iter().all(|port| {
                 let (before, added) = outcomes(versions, own, port);
-                is_safe(&before, &added, goal(port), self.plaintext)
+                is_safe(&before, &added, goal(port), self.callers)
             })
         };
         if fits(&self.desired) {
@@ -215,7 +243,7 @@ impl<'o> Workload<'o> {
         if self.object.desired.is_some() || self.object.tip().is_some() {
             let mode = |port| {
                 let versions = Versions { live: &live, tip: None, next: None };
-                goal(port).or_permissive(&outcomes(versions, own, port).0, self.plaintext)
+                goal(port).or_permissive(&outcomes(versions, own, port).0, self.callers)
             };
             let ports = self.ports().into_iter().flatten().map(|port| (port.to_owned(), mode(Some(port)))).collect();
             let between = Some(Modes { workload: Some(mode(None)), ports });
@@ -226,29 +254,31 @@ impl<'o> Workload<'o> {
         fits(&self.tip).then(|| Choice::Published(self.tip.clone()))
     }
 
-    /// Whether a port that takes plaintext where everything is as declared may refuse it before.
-    fn may_refuse_plaintext(
+    /// Whether a port may have this mode, and has another one where everything is as declared.
+    fn may_be_other(
         &self,
         next: Option<&Modes>,
         own: Versions<'_, Option<Mode>>,
         desired: Option<Mode>,
+        mode: Mode,
     ) -> bool {
         let live: Vec<Option<&Modes>> = self.live.iter().map(Option::as_ref).collect();
         let versions = Versions { live: &live, tip: self.tip.as_ref(), next };
-        self.ports().into_iter().any(|port| {
-            may_refuse_plaintext(versions, own, Mode::effective(self.desired.as_ref(), desired, port), port)
-        })
+        let goal = |port| Mode::effective(self.desired.as_ref(), desired, port);
+        self.ports().into_iter().any(|port| may_be_other(versions, own, port, goal(port), mode))
     }
 }
 
-fn may_refuse_plaintext(
+/// The same for one port, or those that no policy names.
+fn may_be_other(
     workload: Versions<'_, Option<&Modes>>,
     own: Versions<'_, Option<Mode>>,
-    goal: Mode,
     port: Option<&str>,
+    goal: Mode,
+    mode: Mode,
 ) -> bool {
     let (before, added) = outcomes(workload, own, port);
-    goal != Mode::Strict && before.union(&added).any(|mode| *mode == Mode::Strict)
+    goal != mode && (before.contains(&mode) || added.contains(&mode))
 }
 
 /// The decision that a choice is. `waits` says why a policy stays as it is published.

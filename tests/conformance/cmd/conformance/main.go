@@ -55,7 +55,11 @@ func run(root, meshc, analyzer string) (*results, error) {
 	if err != nil {
 		return nil, err
 	}
-	results.add(append(examples, goldens...)...)
+	bootstrap, err := bootstrap(root, meshc)
+	if err != nil {
+		return nil, err
+	}
+	results.add(append(append(examples, goldens...), bootstrap...)...)
 	if len(results.Rows) == 0 {
 		return nil, errors.New("nothing to check: no example with a mesh declaration, no golden case with an expected folder")
 	}

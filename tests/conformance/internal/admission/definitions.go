@@ -55,19 +55,24 @@ func Load(sources ...string) (*Definitions, error) {
 	return loaded, nil
 }
 
-// ofIstio finds the definitions of an istio.io/api version in Go's module cache, where its checksum was verified.
+// ofIstio finds the definitions of an istio.io/api version.
 func ofIstio(version string) (string, error) {
-	command := exec.Command("go", "mod", "download", "-json", "istio.io/api@"+version)
+	return ModuleFile("istio.io/api", version, "kubernetes/customresourcedefinitions.gen.yaml")
+}
+
+// ModuleFile finds a file of a module version in Go's module cache, where its checksum was verified.
+func ModuleFile(name, version, path string) (string, error) {
+	command := exec.Command("go", "mod", "download", "-json", name+"@"+version)
 	command.Dir = os.TempDir() // outside any module, so that the version stands for itself
 	output, failure := command.Output()
 	var module struct{ Dir, Error string }
 	if err := json.Unmarshal(output, &module); err != nil {
-		return "", fmt.Errorf("go mod download istio.io/api@%s: %w", version, failure)
+		return "", fmt.Errorf("go mod download %s@%s: %w", name, version, failure)
 	}
 	if module.Error != "" {
-		return "", fmt.Errorf("istio.io/api@%s: %s", version, strings.Join(strings.Fields(module.Error), " "))
+		return "", fmt.Errorf("%s@%s: %s", name, version, strings.Join(strings.Fields(module.Error), " "))
 	}
-	return filepath.Join(module.Dir, "kubernetes", "customresourcedefinitions.gen.yaml"), nil
+	return filepath.Join(module.Dir, filepath.FromSlash(path)), nil
 }
 
 func (d *Definitions) add(file string) error {

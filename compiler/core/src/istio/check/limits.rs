@@ -18,9 +18,13 @@ pub(super) fn check(mesh: &Mesh, service: &Service, out: &mut Diagnostics) {
     for list in lists.chain(own) {
         check_list(mesh, list, out);
     }
+    if service.ports.iter().all(|port| port.rate_limits.is_none()) {
+        return;
+    }
+    let of_service = rate_limit::service_ports(service);
     for (index, port) in service.ports.iter().enumerate() {
         let limits = port.rate_limits.iter().flatten().filter(|limit| limit.per != LimitKey::ClientIp);
-        if port.protocol.is_http() && !rate_limit::has_service_port(service, index) {
+        if port.protocol.is_http() && !of_service.contains(&index) {
             for limit in limits {
                 let message = format!("a limit on port {} would do nothing: no Service leads there", port.container);
                 out.add(invalid(limit.span, message).label("stated here").related(port.span, "this port"));

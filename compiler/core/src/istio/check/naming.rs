@@ -1,6 +1,6 @@
 //! Names that are put together: whether Kubernetes accepts them, and whether two resources get one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::exposure::Hosts;
 use super::super::resource::{ENVOY_FILTER, Kind, VIRTUAL_SERVICE};
@@ -41,9 +41,13 @@ fn of_service(mesh: &Mesh, namespace: &Namespace, service: &Service, taken: &mut
     if let Some(limit) = per(LimitKey::Total).or_else(|| per(LimitKey::Caller)) {
         take(ENVOY_FILTER, &namespace.rendered, service.name.clone(), limit.span, taken, out);
     }
-    for exposure in &service.exposures {
+    let further: HashSet<&Text> = match service.exposures.is_empty() {
+        true => HashSet::new(),
+        false => service.hosts.iter().map(|host| &host.name).filter(|name| **name != service.name).collect(),
+    };
+    for exposure in service.exposures.iter().filter(|_| !further.is_empty()) {
         let host = names::dns_safe(&exposure.host);
-        if host != service.name && service.hosts.iter().any(|other| other.name == host) {
+        if further.contains(&host) {
             let message = format!("the routes of Service `{host}` and of the exposed host would be one file");
             let fault = Diagnostic::new(Code::OutputCollision, exposure.span, message);
             out.add(fault.help("rename the Service, or expose a full name"));
@@ -56,12 +60,18 @@ fn of_service(mesh: &Mesh, namespace: &Namespace, service: &Service, taken: &mut
     for (name, span) in delegates {
         take(VIRTUAL_SERVICE, &namespace.rendered, name, span, taken, out);
     }
-    let limited = per(LimitKey::ClientIp).is_some();
-    for (index, gateway) in mesh.gateways.iter().enumerate() {
-        let exposure = service.exposures.iter().find(|exposure| exposure.gateway == index);
-        if let (true, Some(exposure)) = (limited, exposure) {
+    if per(LimitKey::ClientIp).is_none() {
+        return;
+    }
+    // The first exposure at each gateway.
+    let mut used: BTreeMap<usize, Span> = BTreeMap::new();
+    for exposure in &service.exposures {
+        used.entry(exposure.gateway).or_insert(exposure.span);
+    }
+    for (index, span) in used {
+        if let Some(gateway) = mesh.gateways.get(index) {
             let name = names::at_gateway(mesh, namespace, service, index);
-            take(ENVOY_FILTER, &gateway.namespace, name, exposure.span, taken, out);
+            take(ENVOY_FILTER, &gateway.namespace, name, span, taken, out);
         }
     }
 }

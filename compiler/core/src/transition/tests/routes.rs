@@ -148,6 +148,29 @@ fn a_renamed_namespace_serves_its_hosts_all_the_time() {
     assert!(lock.contains("web/virtual-service.shop-a.web-shop.example.com.yaml"), "{lock}");
 }
 
+/// The route of a host as its gateway's namespace has it.
+fn of_host(namespace: &str) -> Texts {
+    let object = json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "shop.example.com", "namespace": namespace},
+        "spec": {"gateways": ["edge/public"], "hosts": ["shop.example.com"]},
+    });
+    let path = format!("prod/{namespace}/virtual-service.shop.example.com.yaml");
+    Texts::from([(path, crate::bundle::yaml::to_yaml(&object).expect("YAML"))])
+}
+
+#[test]
+fn a_host_that_moves_to_another_object_is_served_all_the_time() {
+    let desired = crate::bundle::Bundle { files: of_host("two"), ..Default::default() };
+    let first = published(&step(&[&of_host("one")], &desired), &desired);
+    let second = published(&step(&[&first], &desired), &desired);
+    let states = [first, second];
+    let [old, new] =
+        ["one", "two"].map(|home| presence(&states, &format!("prod/{home}/virtual-service.shop.example.com.yaml")));
+    assert_eq!((old, new), ("x-".into(), "xx".into()));
+}
+
 #[test]
 fn what_waits_says_why() {
     let waiting = step(&[&Texts::new()], &shop(&web("version v1", "expose shop.example.com on ingress"))).waiting;

@@ -90,6 +90,49 @@ fn effective<'t>(of_namespace: Option<&'t Value>, of_service: Option<&'t Value>,
     port.or_else(|| mode(of_service)).or_else(|| mode(of_namespace)).unwrap_or("-")
 }
 
+/// A list of callers as a file; nobody named: anybody.
+fn list(account: Option<&str>) -> String {
+    let rule = account.map_or(json!({}), |account| json!({"from": [{"source": {"serviceAccounts": [account]}}]}));
+    let object = json!({
+        "apiVersion": "security.istio.io/v1",
+        "kind": "AuthorizationPolicy",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"action": "ALLOW", "rules": [rule], "selector": {"matchLabels": {"app": "web"}}},
+    });
+    to_yaml(&object).expect("YAML")
+}
+
+/// Under DISABLE nobody has an identity.
+#[test]
+fn callers_are_told_apart_only_where_they_have_identities() {
+    let path = "prod/shop/web/authorization-policy.yaml";
+    let state = |mode: &str, account: Option<&str>| {
+        let mut state = files(Some(mode), None, None);
+        state.insert(path.to_owned(), list(account));
+        state
+    };
+    let walk = |before: &Texts, after: &Texts| {
+        let desired = Bundle { files: after.clone(), ..Bundle::default() };
+        let (mut tip, mut seen) = (before.clone(), Vec::new());
+        loop {
+            let step = step(&[&tip], &desired);
+            tip = published(&step, &desired);
+            let caller = at(&tip, path, "/spec/rules/0/from/0/source/serviceAccounts/0");
+            let mode = at(&tip, OF_NAMESPACE, "/spec/mtls/mode");
+            seen.push(format!("{} {}", mode.as_str().unwrap_or("-"), caller.as_str().unwrap_or("anybody")));
+            if step.is_last() {
+                return seen;
+            }
+        }
+    };
+    let (off, strict, both) =
+        (state("DISABLE", None), state("STRICT", Some("shop/a")), state("PERMISSIVE", Some("shop/a")));
+    assert_eq!(walk(&off, &strict), ["PERMISSIVE anybody", "STRICT shop/a"]);
+    assert_eq!(walk(&strict, &off), ["PERMISSIVE anybody", "DISABLE anybody"]);
+    assert_eq!(walk(&off, &both), ["PERMISSIVE anybody", "PERMISSIVE shop/a"]);
+    assert_eq!(walk(&both, &off), ["PERMISSIVE anybody", "DISABLE anybody"]);
+}
+
 /// Every mode to every other, of a namespace and of a service and its port, with every mixture that a controller can
 /// make of two commits.
 #[test]
