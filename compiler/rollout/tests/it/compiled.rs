@@ -96,6 +96,7 @@ fn what_makes_no_sense_is_refused() {
         ("abort when error-rate > 150%", "no more than `100%` of the requests can fail"),
         ("abort when query \"x\" > 3 above stable", "has no counterpart for the stable version"),
         ("abort when latency p99 > 5ms above canary", "expected `stable`"),
+        ("abort when query \"x{v='{{ version }}'}\" > 3", "the query cannot be filled in"),
         ("confidence 100%", "expected whole percents from `50%` to `99%`"),
     ] {
         let found = with(line);
