@@ -10,7 +10,7 @@
 //! | `plan`, `query` | the compiled plan of a release, and its questions in PromQL |
 //! | `measure`, `prometheus` | the questions put, and to whom |
 //! | `judge`, `evidence`, `decide` | what follows: pure |
-//! | `promote` | the loop: at most one commit for all services that are due |
+//! | `promote`, `message` | the loop: at most one commit for all services that are due, and what it says |
 //!
 //! Nothing is compiled here, and no source is read: what a promote needs is in the deploy repository.
 
@@ -18,6 +18,7 @@ pub mod decide;
 pub mod evidence;
 pub mod judge;
 pub mod measure;
+mod message;
 pub mod plan;
 pub mod prometheus;
 pub mod promote;

@@ -113,7 +113,7 @@ pub fn measure(source: &dyn Source, record: &Record, plan: &Plan, now: i64) -> M
             (_, 1) => vec![source.at(&query, time)],
             _ => source.range(&query, time, LOOK_SECONDS, looks),
         };
-        let baseline = gate.baseline.as_deref().map(|query| ask(query));
+        let baseline = gate.baseline.as_deref().map(&ask);
         GateReading { query, looks, baseline }
     });
     let gates = gates.collect();

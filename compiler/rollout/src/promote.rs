@@ -10,14 +10,17 @@ use meshc_core::bundle::weights;
 use meshc_core::state::{self, Record};
 use meshc_gitops::commit::{Blobs, Changes, Identity, create_with_blobs};
 use meshc_gitops::folder::Commit;
-use meshc_gitops::message::message;
 use meshc_gitops::remote::{Pushed, Remote};
 use meshc_gitops::rollback::{self, Name};
 use meshc_gitops::{Error, Result};
 
 use crate::decide::{Decided, Decision, Situation, decide};
 use crate::measure::{Measurements, Source, measure};
+use crate::message;
 use crate::plan::{self, Plan, Server};
+
+/// A server that can be asked, or why not.
+pub type Connected = std::result::Result<Box<dyn Source>, String>;
 
 /// What is needed to promote.
 pub struct Order<'o> {
@@ -38,7 +41,7 @@ pub struct Order<'o> {
     /// The clock of this machine, for a server that cannot be asked.
     pub now: i64,
     /// Opens the server of a plan.
-    pub connect: &'o dyn Fn(&Server) -> std::result::Result<Box<dyn Source>, String>,
+    pub connect: &'o dyn Fn(&Server) -> Connected,
     /// Told when something takes its time.
     pub progress: &'o dyn Fn(&str),
 }
@@ -65,6 +68,8 @@ pub struct Report {
 pub struct Outcome {
     /// What was decided, by service.
     pub reports: Vec<Report>,
+    /// Releases that cannot be decided about or taken back, and why. They stop no other release.
+    pub faults: Vec<(Name, String)>,
     /// The commit, where there is one, and how many times it was tried.
     pub commit: Option<(Oid, u32)>,
 }
@@ -91,8 +96,12 @@ struct Candidate {
 pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
     let started = Instant::now();
     (order.progress)(&format!("reading {} of {}", remote.branch(), remote.location()));
-    let mut candidates = candidates(remote, order)?;
+    let (mut candidates, found) = candidates(remote, order)?;
+    let measured = Instant::now();
     if order.together {
+        if let Some((name, why)) = found.first() {
+            return Err(Error::Refused(format!("nothing was promoted: {name}: {why}")));
+        }
         together(&mut candidates);
     }
     for attempt in 1_u32.. {
@@ -110,17 +119,19 @@ pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
         if order.together && candidates.iter().any(|candidate| candidate.report.dropped) {
             candidates.iter_mut().for_each(|candidate| candidate.report.dropped = true);
         }
-        let (changes, blobs) = changes(&at, order, &mut candidates)?;
+        let mut faults = found.clone();
+        let late = i64::try_from(measured.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let (changes, blobs) = changes(&at, order, &mut candidates, late, &mut faults)?;
         let reports = || candidates.iter().map(|candidate| candidate.report.clone()).collect();
         if order.dry_run || (changes.is_empty() && blobs.is_empty()) {
-            return Ok(Outcome { reports: reports(), commit: None });
+            return Ok(Outcome { reports: reports(), faults, commit: None });
         }
         let acting: Vec<&Report> = candidates.iter().map(|candidate| &candidate.report).filter(|r| acts(r)).collect();
-        let text = said(order, &acting);
+        let text = message::of(order.folder, &acting);
         let new = create_with_blobs(repository, &git, Some(tip), &changes, &blobs, &text, order.identity)?;
         (order.progress)(&format!("pushing to {}", remote.location()));
         match remote.push(Some(tip), new)? {
-            Pushed::Done => return Ok(Outcome { reports: reports(), commit: Some((new, attempt)) }),
+            Pushed::Done => return Ok(Outcome { reports: reports(), faults, commit: Some((new, attempt)) }),
             Pushed::Lost if started.elapsed() > order.patience => {
                 return Err(Error::LostRaces { attempts: attempt, during: started.elapsed() });
             }
@@ -153,25 +164,43 @@ fn ground(commit: &Commit<'_>, folder: &str, name: &Name) -> Result<Ground> {
     })
 }
 
+/// Releases with what was decided, and those that cannot be decided about.
+type Found = (Vec<Candidate>, Vec<(Name, String)>);
+
 /// Reads the releases of the tip, measures and decides.
-fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Vec<Candidate>> {
+fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Found> {
     let Some(tip) = remote.tip()? else { return Err(nothing(remote, order)) };
     let at = Commit::new(remote.store().repository(), Some(tip))?;
     let stopped = at.entry(&stop(order.folder))?.is_some();
-    let mut sources: BTreeMap<String, std::result::Result<Box<dyn Source>, String>> = BTreeMap::new();
-    let mut candidates = Vec::new();
+    let mut sources: BTreeMap<String, Connected> = BTreeMap::new();
+    let (mut candidates, mut faults) = (Vec::new(), Vec::new());
     for name in names(&at, order)? {
-        let path = name.state(order.folder, "json");
-        let unusable = |path: &str, why: &str| Error::Refused(format!("`{path}` of the deploy repository {why}"));
-        let Some(text) = at.text(&path)? else { continue };
-        let record = state::parse(&text).map_err(|why| unusable(&path, &why))?;
-        let Some(canary) = record.canary.clone() else { continue };
-        let path = plan::path(order.folder, &name.namespace, &name.service);
-        let plan = at.text(&path)?.map(|text| Plan::parse(&text)).transpose().map_err(|why| unusable(&path, &why))?;
-        // Without a plan its routes do not carry the new version yet, or not any more.
-        let Some(plan) = plan else { continue };
         let ground = ground(&at, order.folder, &name)?;
         let held = ground.hold.is_some();
+        let path = name.state(order.folder, "json");
+        let Some(text) = at.text(&path)? else { continue };
+        let record = match state::parse(&text) {
+            Ok(record) => record,
+            Err(why) => {
+                faults.push((name, format!("`{path}` {why}")));
+                continue;
+            }
+        };
+        let Some(canary) = record.canary.clone() else { continue };
+        let path = plan::path(order.folder, &name.namespace, &name.service);
+        let plan = match at.text(&path)?.map(|text| Plan::parse(&text)) {
+            Some(Ok(plan)) => plan,
+            Some(Err(why)) => {
+                faults.push((name, format!("`{path}` {why}; publish again")));
+                continue;
+            }
+            None if record.weight > 0 && !record.finished && !held => {
+                faults.push((name, format!("`{canary}` has requests, and `{path}` is missing; publish again")));
+                continue;
+            }
+            // Its routes do not carry the new version yet, or not any more.
+            None => continue,
+        };
         (order.progress)(&format!("{name}: measuring"));
         let measurements = match &plan.prometheus {
             // A hold or an end decides already.
@@ -206,7 +235,7 @@ fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Vec<Candidate>> 
         };
         candidates.push(Candidate { name, ground, record, plan, report });
     }
-    Ok(candidates)
+    Ok((candidates, faults))
 }
 
 /// The services that were named, or all with a state, sorted.
@@ -258,29 +287,43 @@ fn together(candidates: &mut [Candidate]) {
     }
 }
 
-/// What all decisions that still hold change.
-fn changes(commit: &Commit<'_>, order: &Order<'_>, candidates: &mut [Candidate]) -> Result<(Changes<'static>, Blobs)> {
+/// What all decisions that still hold change. `late` is how many seconds ago they were made.
+fn changes(
+    commit: &Commit<'_>,
+    order: &Order<'_>,
+    candidates: &mut [Candidate],
+    late: i64,
+    faults: &mut Vec<(Name, String)>,
+) -> Result<(Changes<'static>, Blobs)> {
     let (mut texts, mut blobs) = (Changes::new(), Blobs::new());
     for candidate in candidates.iter_mut().filter(|candidate| acts(&candidate.report)) {
         match &candidate.report.decided.decision {
             Decision::Advance { to } => match rewritten(commit, order.folder, candidate, *to)? {
                 Ok(files) => {
                     texts.extend(files);
-                    let record = recorded(candidate, order, *to);
+                    let record = recorded(candidate, order, *to, late);
                     texts.insert(candidate.name.state(order.folder, "json"), Some(Cow::Owned(record.to_text())));
                 }
                 Err(why) => candidate.report.decided.decision = Decision::Wait { why, until: None },
             },
             Decision::Finish { .. } => {
-                let record = recorded(candidate, order, candidate.record.weight);
+                let record = recorded(candidate, order, candidate.record.weight, late);
                 texts.insert(candidate.name.state(order.folder, "json"), Some(Cow::Owned(record.to_text())));
             }
             Decision::Abort { why } => {
                 let hold = rollback::hold_text(order.identity, why);
                 let name = std::slice::from_ref(&candidate.name);
-                let (held, prepared) = rollback::changes(commit, order.folder, name, &hold)?;
-                texts.extend(held);
-                blobs.extend(prepared);
+                match rollback::changes(commit, order.folder, name, &hold) {
+                    Ok((held, prepared)) => {
+                        texts.extend(held);
+                        blobs.extend(prepared);
+                    }
+                    Err(Error::Refused(fault)) => {
+                        faults.push((candidate.name.clone(), format!("it fails ({why}), and {fault}")));
+                        candidate.report.dropped = true;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             Decision::Wait { .. } | Decision::Approve { .. } => {}
         }
@@ -288,8 +331,8 @@ fn changes(commit: &Commit<'_>, order: &Order<'_>, candidates: &mut [Candidate])
     Ok((texts, blobs))
 }
 
-/// The record after a step.
-fn recorded(candidate: &Candidate, order: &Order<'_>, weight: u32) -> Record {
+/// The record after a step. Its stage begins when it is committed, which may be later than when it was decided.
+fn recorded(candidate: &Candidate, order: &Order<'_>, weight: u32, late: i64) -> Record {
     let Report { decided, weight: before, .. } = &candidate.report;
     let (kind, kept_until) = match decided.decision {
         Decision::Finish { kept_until } => ("finish", Some(kept_until)),
@@ -306,7 +349,7 @@ fn recorded(candidate: &Candidate, order: &Order<'_>, weight: u32) -> Record {
     });
     Record {
         weight,
-        since: Some(decided.now.into()),
+        since: Some(decided.now.saturating_add(late).into()),
         decision: Some(decision),
         finished: kept_until.is_some(),
         kept_until,
@@ -353,38 +396,4 @@ fn rewritten(
         }
     }
     Ok(Ok(texts))
-}
-
-/// The message: what each service does, and on which evidence.
-fn said(order: &Order<'_>, reports: &[&Report]) -> String {
-    let what = |report: &&Report| {
-        let Report { name, canary, weight, decided, .. } = *report;
-        match &decided.decision {
-            Decision::Advance { to } => format!("{name} {canary} {weight} % -> {to} %"),
-            Decision::Abort { .. } => format!("{name} {canary} {weight} % -> 0 %, held"),
-            _ => format!("{name} {canary} finished"),
-        }
-    };
-    let aborts = reports.iter().all(|report| matches!(report.decided.decision, Decision::Abort { .. }));
-    let operation = if aborts { "abort" } else { "promote" };
-    let subject = match reports {
-        [one] => what(one),
-        several => format!("{} releases", several.len()),
-    };
-    let mut body = Vec::new();
-    for report in reports {
-        body.push(format!("- {}", what(report)));
-        if let Decision::Abort { why } = &report.decided.decision {
-            body.push(format!("  because {why}"));
-        }
-        for evidence in &report.decided.evidence {
-            body.push(format!("  {evidence}"));
-            if !evidence.query.is_empty() {
-                body.push(format!("    {}", evidence.query));
-            }
-        }
-    }
-    let mut trailers = vec![("Mesh-Operation", operation.to_owned()), ("Mesh-Env", order.folder.to_owned())];
-    trailers.extend(reports.iter().map(|report| ("Mesh-Service", report.name.to_string())));
-    message(&format!("{operation}({}): {subject}", order.folder), &body, &trailers)
 }

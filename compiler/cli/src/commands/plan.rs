@@ -112,11 +112,12 @@ fn plan(publishing: &Publishing<'_>, environment: &Text, args: &PlanArgs) -> Res
             first.why
         ));
     }
-    let stands = |(path, text): &(&String, &String)| {
-        next.folder.foreign.get(*path).is_some_and(|there| *there != id_of(text))
-    };
+    let stands =
+        |(path, text): &(&String, &String)| next.folder.foreign.get(*path).is_some_and(|there| *there != id_of(text));
     if let Some((path, _)) = bundle.files.iter().find(stands) {
-        notes.push(format!("`{path}` was not written by meshc and stands in the way, and publishing never overwrites that"));
+        notes.push(format!(
+            "`{path}` was not written by meshc and stands in the way, and publishing never overwrites that"
+        ));
     }
     if let Some(record) = recorded.filter(|record| record.inputs == subject.record.inputs)
         && (record.compiler != subject.record.compiler || record.library != subject.record.library)

@@ -6,10 +6,9 @@ use std::time::Duration;
 use clap::Args;
 use meshc_gitops::Oid;
 use meshc_rollout::decide::Decision;
-use meshc_rollout::measure::Source;
 use meshc_rollout::plan::Server;
 use meshc_rollout::prometheus::Prometheus;
-use meshc_rollout::promote::{Order, Outcome, Report, promote};
+use meshc_rollout::promote::{Connected, Order, Outcome, Report, promote};
 use serde::Serialize;
 
 use super::Session;
@@ -78,7 +77,7 @@ pub(crate) fn run(session: &Session, args: &PromoteArgs) -> Result<(), Failure> 
     }
     let identity = place.identity()?;
     let folder: PathBuf = session.folder.clone();
-    let connect = |server: &Server| -> Result<Box<dyn Source>, String> {
+    let connect = |server: &Server| -> Connected {
         let declared = args.prometheus.as_ref().map(|url| Server { url: url.clone(), ..server.clone() });
         let server = declared.as_ref().unwrap_or(server);
         Ok(Box::new(Prometheus::new(server, &folder, args.query_deadline)?))
@@ -107,17 +106,23 @@ pub(crate) fn run(session: &Session, args: &PromoteArgs) -> Result<(), Failure> 
         }
         done.push(Promoted { environment, outcome });
     }
-    match session.format {
-        Format::Human | Format::Markdown => Ok(()),
-        Format::Json | Format::Sarif => session.output.result(&json(&done)),
+    if session.format != Format::Human {
+        session.output.result(&json(&done))?;
     }
+    let faults = done.iter().flat_map(|Promoted { environment, outcome }| {
+        outcome.faults.iter().map(move |(name, why)| format!("{} {name}: {why}", environment.name))
+    });
+    let faults: Vec<String> = faults.collect();
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Refused(faults.join("\n"))) }
 }
 
 fn human(environment: &Environment, outcome: &Outcome, dry: bool) -> String {
     let name = &environment.name;
     let mut text = match &outcome.commit {
         Some((commit, _)) => format!("{BOLD}{name}{PLAIN} {GREEN}promoted{PLAIN} in {}\n", short(*commit)),
-        None if outcome.reports.is_empty() => return format!("{BOLD}{name}{PLAIN}: nothing is being released\n"),
+        None if outcome.reports.is_empty() && outcome.faults.is_empty() => {
+            return format!("{BOLD}{name}{PLAIN}: nothing is being released\n");
+        }
         None if dry => format!("{BOLD}{name}{PLAIN} would be:\n"),
         None => format!("{BOLD}{name}{PLAIN}: nothing changes\n"),
     };

@@ -1,10 +1,11 @@
 //! Versions, the recorded state, and the plan of a release.
 
 use super::shape::Shape;
+use super::stated::At;
 use super::traffic;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::lower::setting::{Relative, Stage};
+use crate::lower::setting::{Gate, Metric, Relative, Stage};
 use crate::model::release::{Canary, KEEP, Routing, Subset, VersionDecl, subset_name};
 use crate::source::{Span, Spanned, Text};
 use crate::state::{Record, Recorded};
@@ -275,7 +276,24 @@ fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut D
                 .help("state it in the `canary` block, or use a preset of `std/canary`"),
         );
     }
+    check_queries(&canary.gates, out);
     check_samples(shape, stages, out);
+}
+
+/// What a query of one's own may name. What it becomes is known only when the release is published.
+fn check_queries(gates: &[At<&Gate>], out: &mut Diagnostics) {
+    let mut environment = minijinja::Environment::new();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+    let names = minijinja::context! { namespace => "", service => "", stable => "", canary => "", window => "" };
+    for (gate, span) in gates {
+        let Metric::Query(query) = &gate.metric else { continue };
+        if let Err(error) = environment.render_str(query, &names) {
+            let message = format!("the query cannot be filled in: {error}");
+            out.add(Diagnostic::new(Code::MalformedSetting, *span, message).help(
+                "it may name `{{ namespace }}`, `{{ service }}`, `{{ stable }}`, `{{ canary }}` and `{{ window }}`",
+            ));
+        }
+    }
 }
 
 fn check_stages(stages: &[Stage], out: &mut Diagnostics) {

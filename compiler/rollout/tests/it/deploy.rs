@@ -87,6 +87,19 @@ impl Deploy {
         remote.push(tip, new).expect("a push");
     }
 
+    /// Makes commits as somebody else does while this repository is in use: with `git` of its own.
+    pub(crate) fn somebody_else(&self) -> impl Fn(&Changes<'_>) + 'static + use<> {
+        let path = self.folder.path().join(".meshc/deploy.git");
+        move |files| {
+            let repository = git2::Repository::open_bare(&path).expect("the repository");
+            let tip = repository.refname_to_id("refs/heads/main").expect("its tip");
+            let git = Git::new(&path, Duration::from_secs(30));
+            let identity = Identity::of(&git).expect("an identity");
+            let new = create(&repository, &git, Some(tip), files, "meanwhile\n", &identity).expect("a commit");
+            repository.reference("refs/heads/main", new, true, "meanwhile").expect("a push");
+        }
+    }
+
     /// Promotes once.
     pub(crate) fn promote(&self, connect: &dyn Fn() -> Box<dyn Source>) -> Outcome {
         self.promote_as(connect, false)
@@ -94,22 +107,21 @@ impl Deploy {
 
     /// Promotes once, with somebody's approval.
     pub(crate) fn promote_as(&self, connect: &dyn Fn() -> Box<dyn Source>, approve: bool) -> Outcome {
-        let git = Git::new(self.folder.path(), Duration::from_secs(30));
-        let identity = Identity::of(&git).expect("an identity");
         let services = [self.service.clone()];
-        let order = Order {
-            folder: "prod",
-            services: &services,
-            approve,
-            together: false,
-            dry_run: false,
-            identity: &identity,
-            patience: Duration::from_secs(30),
-            now: meshc_gitops::publish::now(),
-            connect: &|_| Ok(connect()),
-            progress: &|_| {},
-        };
-        promote(&mut self.remote.borrow_mut(), &order).expect("a promote")
+        once(&mut self.remote.borrow_mut(), &services, connect, approve)
+    }
+
+    /// The repository, for others.
+    pub(crate) fn repository(&self) -> String {
+        self.folder.path().join(".meshc/deploy.git").display().to_string()
+    }
+
+    /// Promotes a repository as a remote one, from a folder of its own.
+    pub(crate) fn promote_at(repository: &str, connect: &dyn Fn() -> Box<dyn Source>) -> Outcome {
+        let project = tempfile::tempdir().expect("a folder");
+        let location = Location::Url(repository.to_owned());
+        let remote = Remote::open(location, "main", project.path(), &[], Duration::from_secs(30));
+        once(&mut remote.expect("a remote repository"), &[], connect, false)
     }
 
     /// The text of a file at the tip.
@@ -156,6 +168,23 @@ impl Deploy {
         let drift = verify::all(&commit, "prod").expect("a verification");
         drift.into_iter().map(|drift| format!("{} {}", drift.path, drift.why)).collect()
     }
+}
+
+fn once(remote: &mut Remote, services: &[String], connect: &dyn Fn() -> Box<dyn Source>, approve: bool) -> Outcome {
+    let identity = Identity::of(&remote.git()).expect("an identity");
+    let order = Order {
+        folder: "prod",
+        services,
+        approve,
+        together: false,
+        dry_run: false,
+        identity: &identity,
+        patience: Duration::from_secs(30),
+        now: meshc_gitops::publish::now(),
+        connect: &|_| Ok(connect()),
+        progress: &|_| {},
+    };
+    promote(remote, &order).expect("a promote")
 }
 
 fn remote(project: &Path) -> Remote {

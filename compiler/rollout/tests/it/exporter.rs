@@ -123,7 +123,7 @@ impl Played {
         }
         let latency = if self.play == Play::Slow { 900 } else { 40 };
         self.requests(service, "v2", canary, failing, latency);
-        if self.play == Play::Restarts && self.ticks % 70 == 0 {
+        if self.play == Play::Restarts && self.ticks.is_multiple_of(70) {
             let of_canary = |series: &&String| series.contains("\"v2\"") && series.contains("\"destination\"");
             let series: Vec<String> = self.counters.keys().filter(of_canary).cloned().collect();
             for series in series {

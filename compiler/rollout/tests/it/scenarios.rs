@@ -1,7 +1,10 @@
 //! Each scenario ends as it must. A false promotion is the one thing that may never happen.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use meshc_core::source::Text;
@@ -164,9 +167,9 @@ fn a_dead_or_slow_server_moves_nothing() {
 }
 
 /// Answers every question with what lets a release go on, and does something before it does.
-struct Meanwhile<'m>(&'m dyn Fn());
+struct Meanwhile(Rc<dyn Fn()>);
 
-impl Source for Meanwhile<'_> {
+impl Source for Meanwhile {
     fn now(&self) -> Result<i64, String> {
         (self.0)();
         Ok(2_000_000_000)
@@ -191,7 +194,7 @@ impl Source for Meanwhile<'_> {
 }
 
 fn calm() -> Box<dyn Source> {
-    Box::new(Meanwhile(&|| {}))
+    Box::new(Meanwhile(Rc::new(|| {})))
 }
 
 #[test]
@@ -247,4 +250,65 @@ fn files_that_are_not_what_the_state_says_are_left_alone() {
     let outcome = deploy.promote(&calm);
     assert!(outcome.commit.is_none());
     assert!(format!("{outcome:?}").contains("somebody changed it"), "{outcome:?}");
+}
+
+#[test]
+fn a_decision_about_another_situation_is_dropped() {
+    let changed_state = Record { since: Some(1_000_000_001.into()), ..standing() }.to_text();
+    for (path, text) in [
+        ("state/prod/shop/web.hold", "by: somebody\n".to_owned()),
+        ("state/prod/HOLD", String::new()),
+        ("state/prod/shop/web.json", changed_state),
+    ] {
+        let deploy = Deploy::publish("web", CANARY, standing());
+        let (other, first) = (deploy.somebody_else(), Cell::new(true));
+        let meddle: Rc<dyn Fn()> = Rc::new(move || {
+            if first.replace(false) {
+                other(&Changes::from([(path.to_owned(), Some(text.clone().into()))]));
+            }
+        });
+        let outcome = deploy.promote(&|| Box::new(Meanwhile(Rc::clone(&meddle))));
+        assert!(outcome.commit.is_none(), "{path}: {outcome:?}");
+        assert!(outcome.reports.iter().all(|report| report.dropped), "{path}: {outcome:?}");
+        assert!(deploy.text("prod/shop/web/virtual-service.yaml").is_some_and(|text| text.contains("weight: 95\n")));
+    }
+    // What does not concern the release does not disturb it.
+    let deploy = Deploy::publish("web", CANARY, standing());
+    let (other, first) = (deploy.somebody_else(), Cell::new(true));
+    let meddle: Rc<dyn Fn()> = Rc::new(move || {
+        if first.replace(false) {
+            other(&Changes::from([("notes.txt".to_owned(), Some("unrelated\n".into()))]));
+        }
+    });
+    assert!(deploy.promote(&|| Box::new(Meanwhile(Rc::clone(&meddle)))).commit.is_some());
+    assert_eq!((deploy.record().weight, deploy.text("notes.txt").as_deref()), (20, Some("unrelated\n")));
+}
+
+#[test]
+fn two_promotes_at_once_make_one_commit() {
+    let deploy = Deploy::publish("web", CANARY, standing());
+    let url = deploy.repository();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| Deploy::promote_at(&url, &calm))).collect();
+        // In one second, both may make the very same commit, and both are right to say that it is there.
+        let commits = threads.into_iter().filter_map(|thread| thread.join().expect("a promote").commit);
+        let commits: BTreeSet<_> = commits.map(|(commit, _)| commit).collect();
+        assert_eq!(commits.len(), 1);
+    });
+    assert_eq!((deploy.commits(), deploy.record().weight), (2, 20));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_left_alone() {
+    for path in ["state/prod/shop/web.json", "state/prod/shop/web.plan.json"] {
+        let deploy = Deploy::publish("web", CANARY, standing());
+        deploy.commit(&Changes::from([(path.to_owned(), Some("<<<<<<< HEAD\n".into()))]));
+        let outcome = deploy.promote(&calm);
+        assert!(outcome.commit.is_none() && outcome.reports.is_empty(), "{outcome:?}");
+        assert!(outcome.faults.iter().any(|(_, why)| why.contains(path)), "{outcome:?}");
+    }
+    let deploy = Deploy::publish("web", CANARY, standing());
+    deploy.commit(&Changes::from([("state/prod/shop/web.plan.json".to_owned(), None)]));
+    let outcome = deploy.promote(&calm);
+    assert!(outcome.faults.iter().any(|(_, why)| why.contains("is missing")), "{outcome:?}");
 }

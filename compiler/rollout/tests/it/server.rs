@@ -13,13 +13,26 @@ use meshc_rollout::prometheus::Prometheus;
 pub(crate) struct Running {
     process: Child,
     pub(crate) url: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Running {
     /// Starts a server that scrapes a port.
     pub(crate) fn scraping(port: u16) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let running = Self::start(tempfile::tempdir().expect("a folder"), port, None);
+        running.wait(&client(&running.url, Duration::from_secs(2)));
+        running
+    }
+
+    /// Starts a server that asks for a password and for a certificate. `folder` has `web.yml`.
+    pub(crate) fn secured(folder: tempfile::TempDir) -> Self {
+        let web = folder.path().join("web.yml").display().to_string();
+        let mut running = Self::start(folder, free_port(), Some(web));
+        running.url = running.url.replace("http:", "https:");
+        running
+    }
+
+    fn start(folder: tempfile::TempDir, port: u16, web: Option<String>) -> Self {
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: mesh\n  static_configs:\n  \
              - targets: ['127.0.0.1:{port}']\n"
@@ -31,19 +44,27 @@ impl Running {
             .arg(format!("--config.file={}", at("prometheus.yml")))
             .arg(format!("--storage.tsdb.path={}", at("data")))
             .arg(format!("--web.listen-address=127.0.0.1:{own}"))
+            .args(web.map(|web| format!("--web.config.file={web}")))
             .arg("--log.level=error")
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::null())
             .spawn()
             .expect("`prometheus`: install the package of this name");
-        let running = Self { process, url: format!("http://127.0.0.1:{own}"), _folder: folder };
+        Self { process, url: format!("http://127.0.0.1:{own}"), folder }
+    }
+
+    /// Waits until it answers.
+    pub(crate) fn wait(&self, asked: &Prometheus) {
         let started = Instant::now();
-        let asked = running.client(Duration::from_secs(2));
-        while asked.now().is_err() {
-            assert!(started.elapsed() < Duration::from_secs(120), "Prometheus does not answer");
+        while let Err(why) = asked.now() {
+            assert!(started.elapsed() < Duration::from_secs(120), "Prometheus does not answer: {why}");
             std::thread::sleep(Duration::from_millis(200));
         }
-        running
+    }
+
+    /// The folder of its files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Asks it.
