@@ -63,6 +63,8 @@ pub struct Remote {
     deadline: Duration,
     /// How many commits back the store's history reaches; nothing: all of it.
     depth: Option<u32>,
+    /// The branch is known to point to a commit that the store has not got.
+    moved: bool,
 }
 
 impl Remote {
@@ -80,7 +82,7 @@ impl Remote {
             Location::Url(url) => Store::copy_of(project, url, patience)?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1) })
+        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, depth: Some(1), moved: false })
     }
 
     /// Where it is.
@@ -106,6 +108,10 @@ impl Remote {
     /// What the branch points to now, fetched; nothing where the branch or the repository's first commit is not there.
     pub fn tip(&mut self) -> Result<Option<Oid>> {
         let Location::Url(url) = self.location.clone() else { return self.store.branch(&self.branch) };
+        if std::mem::take(&mut self.moved) {
+            // The server has just said that there is another tip: it is fetched without asking for it once more.
+            return self.fetch(&url);
+        }
         let Some(tip) = self.advertised(&url)? else { return Ok(None) };
         if self.store.reference(TIP)? == Some(tip) && self.store.repository().find_commit(tip).is_ok() {
             return Ok(Some(tip));
@@ -125,7 +131,7 @@ impl Remote {
     }
 
     /// Moves the branch from `expected` to `new`, which is its child (or its first commit).
-    pub fn push(&self, expected: Option<Oid>, new: Oid) -> Result<Pushed> {
+    pub fn push(&mut self, expected: Option<Oid>, new: Oid) -> Result<Pushed> {
         let Location::Url(url) = &self.location else {
             return self
                 .store
@@ -150,6 +156,7 @@ impl Remote {
                 return Ok(Pushed::Done);
             }
             if now != expected {
+                self.moved = now.is_some();
                 return Ok(Pushed::Lost);
             }
             let finished = finished?;
