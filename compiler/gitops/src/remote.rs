@@ -231,10 +231,26 @@ impl Remote {
     }
 }
 
+/// Why a server could not be used: it knows the user or the repository and says no, which no second try changes, or it
+/// could not be reached.
 fn unreachable(url: &str, finished: &Finished) -> Error {
+    let url = without_password(url);
+    if finished.stderr.lines().any(is_denial) {
+        return Error::Rejected { what: format!("access to `{url}`"), words: finished.stderr.clone() };
+    }
     let said = finished.stderr.trim();
     let said = if said.is_empty() { "it did not say why" } else { said };
-    Error::Unreachable(format!("`git` could not use `{}`: {said}", without_password(url)))
+    Error::Unreachable(format!("`git` could not use `{url}`: {said}"))
+}
+
+/// Whether a line of `git` says that the server refused the user. HTTP's are from git 2.39 (http.c, remote-curl.c,
+/// credential.c), whose messages `LC_ALL=C` keeps in English; the others are OpenSSH's and what GitHub and GitLab answer
+/// to an ssh key without permission.
+fn is_denial(line: &str) -> bool {
+    ["returned error: 401", "returned error: 403", "Authentication failed for", "could not read Username for"]
+        .iter()
+        .chain(&["could not read Password for", "Permission denied (", "ERROR: Permission to", "not allowed to push"])
+        .any(|words| line.contains(words))
 }
 
 /// A URL as it may be printed.
@@ -280,6 +296,25 @@ mod tests {
             assert_eq!(Location::parse(url, here), Location::Url(url.to_owned()));
         }
         assert_eq!(Location::parse("../deploy.git", here), Location::Url("/project/../deploy.git".to_owned()));
+    }
+
+    #[test]
+    fn a_server_that_says_no_is_told_from_one_that_is_not_there() {
+        let said = |stderr: &str| Finished { code: Some(128), stdout: Vec::new(), stderr: stderr.to_owned() };
+        for denial in [
+            "fatal: unable to access 'https://h/a/': The requested URL returned error: 403",
+            "fatal: Authentication failed for 'https://h/a/'",
+            "fatal: could not read Username for 'https://h': terminal prompts disabled",
+            "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+        ] {
+            let error = unreachable("https://me:secret@h/a", &said(denial));
+            assert!(matches!(&error, Error::Rejected { words, .. } if words == denial), "{error:?}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        for other in ["", "fatal: unable to connect to h: Connection refused", "The requested URL returned error: 503"]
+        {
+            assert!(matches!(unreachable("https://h/a", &said(other)), Error::Unreachable(_)), "{other}");
+        }
     }
 
     #[test]
