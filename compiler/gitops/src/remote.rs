@@ -306,6 +306,8 @@ mod tests {
             "fatal: Authentication failed for 'https://h/a/'",
             "fatal: could not read Username for 'https://h': terminal prompts disabled",
             "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+            "ERROR: Permission to a/b.git denied to c.\nfatal: Could not read from remote repository.",
+            "GitLab: You are not allowed to push code to this project.\nfatal: Could not read from remote repository.",
         ] {
             let error = unreachable("https://me:secret@h/a", &said(denial));
             assert!(matches!(&error, Error::Rejected { words, .. } if words == denial), "{error:?}");
