@@ -165,7 +165,6 @@ fn measure(services: usize) -> Result<Vec<One>, Box<dyn std::error::Error>> {
     Ok(rows)
 }
 
-#[expect(clippy::too_many_arguments, reason = "two repositories and what is done in them")]
 fn one(
     generated: &Generated,
     files: usize,

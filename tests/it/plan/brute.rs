@@ -13,9 +13,6 @@ use crate::authorization::agreement::documents;
 use crate::authorization::evaluate::{Answer, Cluster, Identity, Request};
 use crate::authorization::policy::Labels;
 
-/// How many accounts are asked about in each case.
-const MOST_ACCOUNTS: usize = 36;
-
 /// Files of one side.
 pub(super) type Files = BTreeMap<String, String>;
 

@@ -221,7 +221,7 @@ fn fence(text: &str) -> String {
 /// A sentence in which only what stands between backticks is markup.
 fn escaped(text: &str) -> String {
     let text = plain(text);
-    let balanced = text.matches('`').count() % 2 == 0;
+    let balanced = text.matches('`').count().is_multiple_of(2);
     let mut inside = false;
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

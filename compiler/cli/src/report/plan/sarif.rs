@@ -17,10 +17,13 @@ const FINGERPRINT: &str = "meshcPlan/v1";
 /// first. More than 25,000 it refuses as a whole.
 const MOST_RESULTS: usize = 5_000;
 
+/// What makes changes of several environments one: kind, subject, text and cause.
+type Same<'c> = (Kind, &'c Text, &'c str, Option<Span>);
+
 /// The log, indented, with a line break at its end.
 pub(crate) fn sarif(report: &PlanReport<'_>) -> String {
     // A change that several environments have is one result. Kinds sort by risk.
-    let mut same: BTreeMap<(Kind, &Text, &str, Option<Span>), (&Change, Vec<&Text>)> = BTreeMap::new();
+    let mut same: BTreeMap<Same<'_>, (&Change, Vec<&Text>)> = BTreeMap::new();
     for environment in &report.environments {
         for change in &environment.plan.changes {
             let key = (change.kind, &change.subject, change.text.as_str(), change.cause);
