@@ -8,7 +8,7 @@ use git2::Oid;
 
 use crate::error::{Error, Result};
 use crate::program::{Finished, Git};
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// The reference of our copy that follows the branch.
 const TIP: &str = "refs/meshc/tip";
@@ -222,7 +222,7 @@ impl Remote {
         arguments.extend(["--no-write-fetch-head", "--refmap=", "--no-recurse-submodules"]);
         arguments.extend(depth.as_deref());
         arguments.extend(["--", url, &refspec]);
-        let finished = self.git().run(&arguments, b"")?;
+        let finished = store::fetch(&self.git(), self.store.path(), &arguments)?;
         if !finished.succeeded() {
             return Err(unreachable(url, &finished));
         }
