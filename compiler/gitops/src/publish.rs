@@ -98,6 +98,7 @@ pub fn publish<E: From<Error>>(
     let subject = &order.subject;
     let mut checked: Option<Option<String>> = None;
     for attempt in 1..=MOST_ATTEMPTS {
+        let began = Instant::now();
         (order.progress)(&format!("reading {} of {}", remote.branch(), remote.location()));
         let tip = remote.tip()?;
         let live = next::possibly_live(remote, tip, &subject.folder, subject.settle, now())?;
@@ -142,12 +143,18 @@ pub fn publish<E: From<Error>>(
             Pushed::Lost if started.elapsed() > order.patience => {
                 return Err(Error::LostRaces { attempts: attempt, during: started.elapsed() }.into());
             }
-            Pushed::Lost => {
-                std::thread::sleep(Duration::from_millis(fastrand::u64(5..u64::from(attempt.min(10)) * 20)))
-            }
+            Pushed::Lost => std::thread::sleep(pause(attempt, began.elapsed())),
         }
     }
     Err(Error::LostRaces { attempts: MOST_ATTEMPTS, during: started.elapsed() }.into())
+}
+
+/// How long to let others go first after a lost race. The first loss is to somebody who is done; each further one tells
+/// of a crowd, in which attempts that run at once only slow each other down: the more of them, and the longer they
+/// take, the fewer should run.
+fn pause(attempt: u32, took: Duration) -> Duration {
+    let longest = (took * attempt.saturating_sub(1).min(8)).clamp(Duration::from_millis(20), Duration::from_secs(10));
+    longest.mul_f64(fastrand::f64())
 }
 
 /// Seconds since 1970.

@@ -8,7 +8,7 @@ use git2::Oid;
 
 use crate::error::{Error, Result};
 use crate::program::{Finished, Git};
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// The reference of our copy that follows the branch.
 const TIP: &str = "refs/meshc/tip";
@@ -68,6 +68,8 @@ pub struct Remote {
     deeper: u32,
     /// The user's pre-push hooks run, as they do by hand.
     hooks: bool,
+    /// The branch is known to point to a commit that the store has not got.
+    moved: std::cell::Cell<bool>,
 }
 
 impl Remote {
@@ -85,7 +87,16 @@ impl Remote {
             Location::Url(url) => Store::copy_of(project, url, patience)?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, deeper: FIRST_DEEPER, hooks: true })
+        Ok(Self {
+            location,
+            branch: branch.to_owned(),
+            store,
+            settings,
+            deadline,
+            deeper: FIRST_DEEPER,
+            hooks: true,
+            moved: std::cell::Cell::new(false),
+        })
     }
 
     /// Opens a repository for a rollback: it waits for nobody who publishes from the same folder, and no pre-push hook
@@ -102,7 +113,16 @@ impl Remote {
             Location::Url(url) => Store::copy_at_once(project, url, deadline.max(Duration::from_secs(60)))?,
         };
         let settings = settings.to_vec();
-        Ok(Self { location, branch: branch.to_owned(), store, settings, deadline, deeper: FIRST_DEEPER, hooks: false })
+        Ok(Self {
+            location,
+            branch: branch.to_owned(),
+            store,
+            settings,
+            deadline,
+            deeper: FIRST_DEEPER,
+            hooks: false,
+            moved: std::cell::Cell::new(false),
+        })
     }
 
     /// Where it is.
@@ -128,6 +148,10 @@ impl Remote {
     /// What the branch points to now, fetched; nothing where the branch or the repository's first commit is not there.
     pub fn tip(&mut self) -> Result<Option<Oid>> {
         let Location::Url(url) = self.location.clone() else { return self.store.branch(&self.branch) };
+        if self.moved.take() {
+            // The server has just said that there is another tip: it is fetched without asking for it once more.
+            return self.fetch(&url, None);
+        }
         let Some(tip) = self.advertised(&url)? else { return Ok(None) };
         if self.store.reference(TIP)? == Some(tip) && self.store.repository().find_commit(tip).is_ok() {
             return Ok(Some(tip));
@@ -177,6 +201,7 @@ impl Remote {
                 return Ok(Pushed::Done);
             }
             if now != expected {
+                self.moved.set(now.is_some());
                 return Ok(Pushed::Lost);
             }
             let finished = finished?;
@@ -241,7 +266,7 @@ impl Remote {
         arguments.extend(["--no-write-fetch-head", "--refmap=", "--no-recurse-submodules"]);
         arguments.extend(reach);
         arguments.extend(["--", url, &refspec]);
-        let finished = self.git().run(&arguments, b"")?;
+        let finished = store::fetch(&self.git(), self.store.path(), &arguments)?;
         if !finished.succeeded() {
             return Err(unreachable(url, &finished));
         }
@@ -250,10 +275,26 @@ impl Remote {
     }
 }
 
+/// Why a server could not be used: it knows the user or the repository and says no, which no second try changes, or it
+/// could not be reached.
 fn unreachable(url: &str, finished: &Finished) -> Error {
+    let url = without_password(url);
+    if finished.stderr.lines().any(is_denial) {
+        return Error::Rejected { what: format!("access to `{url}`"), words: finished.stderr.clone() };
+    }
     let said = finished.stderr.trim();
     let said = if said.is_empty() { "it did not say why" } else { said };
-    Error::Unreachable(format!("`git` could not use `{}`: {said}", without_password(url)))
+    Error::Unreachable(format!("`git` could not use `{url}`: {said}"))
+}
+
+/// Whether a line of `git` says that the server refused the user. HTTP's are from git 2.39 (http.c, remote-curl.c,
+/// credential.c), whose messages `LC_ALL=C` keeps in English; the others are OpenSSH's and what GitHub and GitLab answer
+/// to an ssh key without permission.
+fn is_denial(line: &str) -> bool {
+    ["returned error: 401", "returned error: 403", "Authentication failed for", "could not read Username for"]
+        .iter()
+        .chain(&["could not read Password for", "Permission denied (", "ERROR: Permission to", "not allowed to push"])
+        .any(|words| line.contains(words))
 }
 
 /// A URL as it may be printed.
@@ -358,6 +399,27 @@ mod tests {
             reach(&remote, tip);
         }
         assert_eq!(reach(&remote, tip), 26);
+    }
+
+    #[test]
+    fn a_server_that_says_no_is_told_from_one_that_is_not_there() {
+        let said = |stderr: &str| Finished { code: Some(128), stdout: Vec::new(), stderr: stderr.to_owned() };
+        for denial in [
+            "fatal: unable to access 'https://h/a/': The requested URL returned error: 403",
+            "fatal: Authentication failed for 'https://h/a/'",
+            "fatal: could not read Username for 'https://h': terminal prompts disabled",
+            "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
+            "ERROR: Permission to a/b.git denied to c.\nfatal: Could not read from remote repository.",
+            "GitLab: You are not allowed to push code to this project.\nfatal: Could not read from remote repository.",
+        ] {
+            let error = unreachable("https://me:secret@h/a", &said(denial));
+            assert!(matches!(&error, Error::Rejected { words, .. } if words == denial), "{error:?}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        for other in ["", "fatal: unable to connect to h: Connection refused", "The requested URL returned error: 503"]
+        {
+            assert!(matches!(unreachable("https://h/a", &said(other)), Error::Unreachable(_)), "{other}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use git2::Oid;
 use crate::error::{Error, Result};
 use crate::program::Git;
 use crate::remote::Location;
-use crate::store::FOLDER;
+use crate::store::{self, FOLDER};
 
 /// Settings of a checkout that another repository's `git` needs to reach the same servers and sign the same way. CI
 /// systems store credentials there (actions/checkout: `http.https://github.com/.extraheader`).
@@ -19,6 +19,11 @@ const CARRIED: &[&str] =
     &["http.", "https.", "credential.", "url.", "user.", "gpg.", "commit.gpgsign", "ssh.", "protocol."];
 /// The same, by whole name.
 const CARRIED_NAMES: &[&str] = &["core.sshcommand", "core.askpass", "core.gitproxy"];
+
+/// Our repository of the sources' commits.
+const HISTORY: &str = "sources.git";
+/// How long another run in the project may use it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A checkout with sources.
 #[derive(Debug, Clone)]
@@ -182,7 +187,9 @@ impl Checkout {
         }
         let (Some(url), Some(branch)) = (&self.url, &self.branch) else { return Ok(Relation::Unknown) };
         // Commits without their trees, in a repository of our own, so that the checkout stays as shallow as it is.
-        let history = self.folder.join(FOLDER).join("sources.git");
+        let history = self.folder.join(FOLDER).join(HISTORY);
+        let _alone = store::lock(&self.folder, HISTORY, PATIENCE)?;
+        store::outlast_locks(&history);
         let here = Git::clone(&self.git).with_settings(&self.settings()?);
         if !history.join("HEAD").exists() {
             let path = history.to_string_lossy().into_owned();
@@ -197,7 +204,7 @@ impl Checkout {
             let mut arguments = vec!["-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
             arguments.extend(["--filter=tree:0", "--", url]);
             arguments.extend(more);
-            there.run(&arguments, b"")
+            store::fetch(&there, &history, &arguments)
         };
         let fetched = fetch(&[&refspec])?;
         if !fetched.succeeded() {

@@ -12,7 +12,7 @@ use meshc_core::bundle::digest::digest;
 
 use crate::error::{Error, Result};
 use crate::folder::Commit;
-use crate::program::Git;
+use crate::program::{Finished, Git};
 
 /// The folder of the project that holds our repositories. It ignores itself.
 pub const FOLDER: &str = ".meshc";
@@ -36,10 +36,9 @@ impl Store {
     /// was read only, and objects are written whole.
     pub fn embedded_at_once(project: &Path) -> Result<Self> {
         let path = folder(project)?.join("deploy.git");
+        outlast_locks(&path);
         let repository = open_or_make(&path)?;
-        let store = Self { boundary: boundary(&path), path, repository, _lock: None };
-        store.outlast_locks();
-        Ok(store)
+        Ok(Self { boundary: boundary(&path), path, repository, _lock: None })
     }
 
     /// The copy of a remote repository, which is made where there is none.
@@ -57,15 +56,11 @@ impl Store {
     }
 
     fn open(project: &Path, name: &str, patience: Duration) -> Result<Self> {
-        let folder = folder(project)?;
-        let lock_path = folder.join(format!("{name}.lock"));
-        let lock = File::create(&lock_path).map_err(|error| cannot_write(&lock_path, &error))?;
-        wait_for(&lock, &lock_path, patience)?;
-        let path = folder.join(name);
+        let lock = lock(project, name, patience)?;
+        let path = project.join(FOLDER).join(name);
+        outlast_locks(&path);
         let repository = open_or_make(&path)?;
-        let store = Self { boundary: boundary(&path), path, repository, _lock: Some(lock) };
-        store.outlast_locks();
-        Ok(store)
+        Ok(Self { boundary: boundary(&path), path, repository, _lock: Some(lock) })
     }
 
     /// Its folder.
@@ -138,46 +133,79 @@ impl Store {
             };
         }
     }
+}
 
-    /// Outlasts locks that a killed process left. Whoever pushes here with `git` holds one for milliseconds, and a
-    /// `git` that outlived a killed run of ours holds one until it ends; one that is ten seconds old has no owner.
-    fn outlast_locks(&self) {
-        const LONGEST: Duration = Duration::from_secs(10);
-        let started = Instant::now();
-        let is_stale = |lock: &PathBuf| {
-            let modified = std::fs::metadata(lock).and_then(|data| data.modified());
-            // A clock that was set back makes a lock look as if it were of the future.
-            started.elapsed() > LONGEST || modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LONGEST))
-        };
-        loop {
-            let (stale, held): (Vec<PathBuf>, Vec<PathBuf>) = self.locks().into_iter().partition(is_stale);
-            for lock in stale {
-                let _ = std::fs::remove_file(lock);
+/// Outlasts locks that a killed process left in a repository of ours. Whoever pushes there with `git` holds one for
+/// milliseconds, and a `git` that outlived a killed run of ours holds one until it ends; one that is ten seconds old has
+/// no owner.
+pub(crate) fn outlast_locks(repository: &Path) {
+    const LONGEST: Duration = Duration::from_secs(10);
+    let started = Instant::now();
+    let is_stale = |lock: &PathBuf| {
+        let modified = std::fs::metadata(lock).and_then(|data| data.modified());
+        // A clock that was set back makes a lock look as if it were of the future.
+        started.elapsed() > LONGEST || modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LONGEST))
+    };
+    loop {
+        let (stale, held): (Vec<PathBuf>, Vec<PathBuf>) = locks(repository).into_iter().partition(is_stale);
+        for lock in stale {
+            let _ = std::fs::remove_file(lock);
+        }
+        if held.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs `git fetch` in a repository of ours, again where another `git` was in the way that outlived a killed run.
+pub(crate) fn fetch(git: &Git, repository: &Path, arguments: &[&str]) -> Result<Finished> {
+    const MOST: usize = 5;
+    let mut finished = git.run(arguments, b"")?;
+    for _ in 1..MOST {
+        if finished.succeeded() || !finished.stderr.lines().any(is_in_the_way) {
+            break;
+        }
+        outlast_locks(repository);
+        finished = git.run(arguments, b"")?;
+    }
+    Ok(finished)
+}
+
+/// Whether a line of `git` says that another one works in the same repository (git 2.39: shallow.c, lockfile.c,
+/// refs/files-backend.c, config.c).
+fn is_in_the_way(line: &str) -> bool {
+    ["shallow file has changed since we read it", ".lock': File exists", "cannot lock ref", "could not lock config"]
+        .iter()
+        .any(|words| line.contains(words))
+}
+
+/// Locks of references, of the configuration and of the shallow boundary that are held now.
+fn locks(repository: &Path) -> Vec<PathBuf> {
+    let mut folders = vec![repository.join("refs")];
+    let single = ["packed-refs.lock", "shallow.lock", "HEAD.lock", "config.lock"].map(|name| repository.join(name));
+    let mut locks: Vec<PathBuf> = single.into_iter().filter(|lock| lock.exists()).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                Ok(_) if path.extension().is_some_and(|extension| extension == "lock") => locks.push(path),
+                _ => {}
             }
-            if held.is_empty() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
         }
     }
+    locks
+}
 
-    /// Locks of references and of the shallow boundary that are held now.
-    fn locks(&self) -> Vec<PathBuf> {
-        let mut folders = vec![self.path.join("refs")];
-        let single = ["packed-refs.lock", "shallow.lock", "HEAD.lock"].map(|name| self.path.join(name));
-        let mut locks: Vec<PathBuf> = single.into_iter().filter(|lock| lock.exists()).collect();
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-                let path = entry.path();
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => folders.push(path),
-                    Ok(_) if path.extension().is_some_and(|extension| extension == "lock") => locks.push(path),
-                    _ => {}
-                }
-            }
-        }
-        locks
-    }
+/// Locks one of our repositories against other runs in the project, until the lock is dropped. The folder that holds them
+/// is made where there is none.
+pub(crate) fn lock(project: &Path, name: &str, patience: Duration) -> Result<File> {
+    let folder = folder(project)?;
+    let path = folder.join(format!("{name}.lock"));
+    let lock = File::create(&path).map_err(|error| cannot_write(&path, &error))?;
+    wait_for(&lock, &path, patience)?;
+    Ok(lock)
 }
 
 /// The project's folder of ours, which is made where there is none.

@@ -73,6 +73,35 @@ fn every_checkout_knows_how_it_stands_to_what_is_published() {
 }
 
 #[test]
+fn sources_on_the_branch_that_is_published_to_are_those_of_its_tip() {
+    let shared = Remote::new();
+    let text = |timeout| {
+        let deploy = format!("deploy {{ repository \"{}\"; folder live }}", shared.url());
+        mesh("shop", timeout).replace("deploy { folder shop }", &deploy)
+    };
+    shared.commit("main", "Begin", &[("platform/shop.mesh", &text(5)), ("README.md", "ours\n")]);
+    let checkout = shared.clone_from(shared.url());
+    let project = checkout.path().join("platform");
+    let before = Fingerprint::of(&project);
+    let args = ["publish", "--until-done", "--settle", "0s"];
+    let again = || process::run(&mut meshc(shared.git(), &project, &args), LIMIT).ended(0);
+    again();
+    let commits = shared.log("main").len();
+    assert!(commits > 1 && shared.tree("main").contains_key("live/shop/web/virtual-service.yaml"));
+    again();
+    assert_eq!(shared.log("main").len(), commits, "our own commits are no new sources");
+    // Somebody else's commit is what counts, and not what was checked out before it.
+    shared.commit("main", "Be patient", &[("platform/shop.mesh", &text(9))]);
+    again();
+    assert!(shared.text("main", "live/shop/web/virtual-service.yaml").contains("9s"));
+    assert_eq!(shared.log("main").len(), commits + 2);
+    assert_eq!(shared.text("main", "README.md"), "ours\n");
+    before.assert_still(&project);
+    assert!(shared.is_linear("main"));
+    shared.fsck();
+}
+
+#[test]
 fn edited_sources_are_refused_and_left_as_they_were() {
     let text = mesh("shop", 5);
     for state in [State::Clean, State::Staged, State::MidRebase, State::SplitIndex, State::Blobless] {

@@ -46,8 +46,8 @@ fn at_a_random_moment() {
         std::thread::sleep(Duration::from_millis(dice.below(300) as u64));
         kill(&mut running, round % 2 == 0);
         assert_one_of(&team.deploy, [&old, &new]);
-        let run = publish(team.git(), job.path(), &url, &[]).ended(0);
-        assert_eq!(differences(&published(&team.deploy, "shop"), &new), "", "round {round}: {run:?}");
+        publish(team.git(), job.path(), &url, &[]).ended(0);
+        assert_eq!(differences(&published(&team.deploy, "shop"), &new), "", "round {round}");
         old = new;
     }
     // Killed before, during or after the push: each round made one commit.
@@ -181,6 +181,27 @@ fn what_a_killed_git_leaves_in_our_copy_is_no_obstacle() {
         team.git().ok(job.path(), &["pull", "--quiet"]);
         // Just now: whoever held it was killed this second.
         std::fs::write(copy.join(lock), "").unwrap();
+        let run = team.publish(&job, &[]);
+        assert_eq!((run.code, team.timeout()), (Some(0), timeout), "{lock}: {run:?}");
+    }
+}
+
+#[test]
+fn what_a_killed_git_leaves_in_our_history_of_the_sources_is_no_obstacle() {
+    let team = Team::new();
+    for (lock, timeout) in
+        [("refs/meshc/source.lock", 31), ("shallow.lock", 32), ("packed-refs.lock", 33), ("config.lock", 34)]
+    {
+        // A shallow checkout cannot tell by itself that it comes after what is published.
+        team.push("Again", timeout);
+        let job = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", team.sources.url());
+        team.git().ok(job.path(), &["clone", "--quiet", "--depth=1", &url, "."]);
+        let history = job.path().join(".meshc/sources.git");
+        std::fs::create_dir_all(history.parent().unwrap()).unwrap();
+        team.git().ok(job.path(), &["init", "--quiet", "--bare", history.to_str().unwrap()]);
+        std::fs::create_dir_all(history.join("refs/meshc")).unwrap();
+        std::fs::write(history.join(lock), "").unwrap();
         let run = team.publish(&job, &[]);
         assert_eq!((run.code, team.timeout()), (Some(0), timeout), "{lock}: {run:?}");
     }

@@ -7,5 +7,6 @@ mod order;
 mod ownership;
 mod races;
 mod refusals;
+mod steps;
 mod team;
 mod transports;

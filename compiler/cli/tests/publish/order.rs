@@ -41,15 +41,16 @@ fn a_revert_that_has_nothing_to_publish_stands() {
     assert_eq!(team.deploy.tip("main"), tip, "B is what is published");
     let run = team.publish(&job_a, &[]).ended(0);
     assert!(run.stdout.contains("nothing to do"), "{run:?}");
-    assert_eq!((team.timeout(), team.deploy.tip("main")), (5, tip));
+    assert_eq!((team.timeout(), team.deploy.tip("main")), (5, tip.clone()));
     // A job that checks out a commit is to be told the branch it is of.
     team.git().ok(job_a.path(), &["checkout", "--quiet", "--detach"]);
     team.publish(&job_a, &["--source-branch", "main"]).ended(0);
-    assert_eq!((team.timeout(), team.deploy.tip("main")), (5, team.deploy.tip("main")));
+    assert_eq!((team.timeout(), team.deploy.tip("main")), (5, tip));
 }
 
-/// The job for A is under way when B is pushed, and the job for B is done before A goes on. `when` is the point of A's
-/// run: at the how-manieth request, and of which kind, to the deploy repository or to that of the sources.
+/// The job for A is under way when B is pushed, and the job for B is done before A goes on. That happens when A's job
+/// makes a request: of this kind and number, to the deploy repository or to that of the sources. What is published in
+/// the end, or nothing where A's job makes no such request.
 fn overtaken(b_timeout: u32, at_deploy: bool, when: (Service, usize)) -> Option<u32> {
     let team = Arc::new(Team::new());
     let a = team.push("A", 10);

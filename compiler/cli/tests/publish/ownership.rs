@@ -45,9 +45,13 @@ fn a_file_that_was_edited_by_hand_is_not_overwritten() {
     let job = team.job("main");
     let run = team.publish(&job, &[]).ended(1);
     assert!(run.stderr.contains(path) && run.stderr.contains("--overwrite"), "{run:?}");
+    let verify = ["verify", "--repository", team.deploy.url()];
+    let verified = process::run(&mut meshc(team.git(), job.path(), &verify), LIMIT).ended(1);
+    assert!(verified.stdout.contains(path), "{verified:?}");
     assert_eq!(team.deploy.tip("main"), Some(tip));
     team.publish(&job, &["--overwrite"]).ended(0);
     team.assert_published(&job);
+    process::run(&mut meshc(team.git(), job.path(), &verify), LIMIT).ended(0);
 }
 
 #[test]

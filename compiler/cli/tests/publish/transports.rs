@@ -1,9 +1,12 @@
 //! Every way to a repository that git knows and that needs no other machine.
 
+use std::process::Command;
+
 use meshc_tests::servers::daemon::GitDaemon;
 use meshc_tests::servers::http::{Behaviour, HttpBackend};
+use meshc_tests::servers::process;
 
-use crate::team::{Team, publish};
+use crate::team::{LIMIT, Team, mesh, meshc, publish};
 
 /// A first publish and a change, over one URL.
 fn publishes_over(team: &Team, url: &str) {
@@ -45,6 +48,56 @@ fn http() {
     publishes_over(&team, &server.url("deploy.git"));
 }
 
+#[test]
+fn what_the_sources_declare() {
+    let team = Team::unpublished();
+    let relative = "deploy { repository \"../../repositories/deploy.git\"; branch environments/prod; folder live }";
+    let text = mesh("shop", 5).replace("deploy { folder shop }", relative);
+    let projects = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(team.deploy.root(), projects.path().join("repositories")).unwrap();
+    let project = projects.path().join("teams/shop");
+    std::fs::create_dir_all(&project).unwrap();
+    std::fs::write(project.join("shop.mesh"), text).unwrap();
+    let args = ["publish", "--until-done", "--settle", "0s", "--allow-dirty"];
+    process::run(&mut meshc(team.git(), &project, &args), LIMIT).ended(0);
+    assert!(team.deploy.references().keys().eq(["refs/heads/environments/prod"]));
+    let tree = team.deploy.tree("environments/prod");
+    assert!(tree.contains_key("live/shop/web/virtual-service.yaml") && tree.contains_key("state/live/source.json"));
+}
+
+#[test]
+fn commits_are_signed_where_the_users_git_signs() {
+    let team = Team::unpublished();
+    let (git, home) = (team.git(), team.git().home());
+    let key = home.join("key");
+    let mut keygen = Command::new("ssh-keygen");
+    git.isolate(&mut keygen);
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", "ada", "-f"]).arg(&key);
+    process::run(&mut keygen, LIMIT).ended(0);
+    let public = std::fs::read_to_string(home.join("key.pub")).unwrap();
+    std::fs::write(home.join("signers"), format!("ada@shop.example {public}")).unwrap();
+    for (name, value) in [
+        ("gpg.format", "ssh"),
+        ("user.signingkey", key.to_str().unwrap()),
+        ("gpg.ssh.allowedSignersFile", home.join("signers").to_str().unwrap()),
+        ("commit.gpgsign", "true"),
+    ] {
+        git.configure(name, value);
+    }
+    publishes_over(&team, team.deploy.url());
+    for commit in team.deploy.log("main") {
+        git.ok(team.deploy.path(), &["verify-commit", &commit.oid]);
+        assert!(commit.trailer("Mesh-Source").is_some(), "{commit:?}");
+    }
+    // Without the key there is no commit, rather than one that the branch would refuse.
+    std::fs::remove_file(&key).unwrap();
+    team.push("Be faster", 1);
+    let tip = team.deploy.tip("main");
+    let run = publish(git, team.job("main").path(), team.deploy.url(), &[]).ended(1);
+    assert!(run.stderr.contains("could not be signed"), "{run:?}");
+    assert_eq!(team.deploy.tip("main"), tip);
+}
+
 fn guarded(team: &Team) -> HttpBackend {
     let password = Some(("ada".to_owned(), "s3cret".to_owned()));
     HttpBackend::with(team.deploy.root(), Behaviour { password, ..Behaviour::default() })
@@ -77,7 +130,7 @@ fn a_password_in_a_url_is_used_and_never_shown() {
     let team = Team::unpublished();
     let server = guarded(&team);
     let job = team.job("main");
-    for (password, code) in [("guess-me", 5), ("s3cret", 0)] {
+    for (password, code) in [("guess-me", 4), ("s3cret", 0)] {
         let url = server.url_for("ada", password, "deploy.git");
         let run = publish(team.git(), job.path(), &url, &[]).ended(code);
         assert!(!run.stdout.contains(password) && !run.stderr.contains(password), "{run:?}");
@@ -94,7 +147,7 @@ fn without_the_password_nobody_is_asked_and_nothing_is_published() {
     let team = Team::unpublished();
     let server = guarded(&team);
     let job = team.job("main");
-    let run = publish(team.git(), job.path(), &server.url("deploy.git"), &[]).ended(5);
+    let run = publish(team.git(), job.path(), &server.url("deploy.git"), &[]).ended(4);
     assert!(run.stderr.contains("could not read Username"), "{run:?}");
     assert_eq!(team.deploy.references().len(), 0);
 }
