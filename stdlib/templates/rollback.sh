@@ -96,6 +96,8 @@ fetch() { # sets tip
     code=0
     git ls-remote --exit-code "$remote" "refs/heads/$branch" >/dev/null 2>&1 || code=$?
     [ $code -ne 2 ] || die "\`$remote\` has no branch \`$branch\`: nothing is published there yet (\`meshc publish\` does that)"
+    echo "until it can be, any clone has what to apply by hand:" >&2
+    echo "  kubectl apply -R -f rollback/FOLDER/NAMESPACE.SERVICE/files" >&2
     die "\`$remote\` cannot be reached" 5
   fi
   tip=$(git rev-parse --verify "$ref^{commit}")

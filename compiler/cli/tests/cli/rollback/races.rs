@@ -175,5 +175,6 @@ fn a_server_that_does_not_answer_is_given_up_on() {
     let url = hole.git_url("deploy.git");
     let run = shop.meshc(&["rollback", "--repository", &url, "--deadline", "2s"]).ended(5);
     assert!(run.stderr.contains("did not end within 2 s"), "{}", run.stderr);
+    assert!(run.stderr.contains("kubectl apply -R -f"), "{}", run.stderr);
     assert!(run.took < Duration::from_secs(15), "{:?}", run.took);
 }
