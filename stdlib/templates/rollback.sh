@@ -29,8 +29,8 @@ die() { echo "$action: $1" >&2; exit "${2:-1}"; }
 # Nothing that a person's configuration says may leave traces in their clone, or move it.
 git() {
   command git -c gc.auto=0 -c maintenance.auto=false -c core.splitIndex=false -c core.fsmonitor=false \
-    -c core.untrackedCache=false -c push.followTags=false -c index.sparse=false -c core.logAllRefUpdates=false -c diff.relative=false \
-    -c http.lowSpeedLimit=1 -c http.lowSpeedTime=10 "$@"
+    -c core.untrackedCache=false -c core.logAllRefUpdates=false -c index.sparse=false -c diff.relative=false \
+    -c push.followTags=false -c http.lowSpeedLimit=1 -c http.lowSpeedTime=10 "$@"
 }
 
 help() {
@@ -53,7 +53,7 @@ setup() {
   case $env in *[!a-zA-Z0-9._-]*) die "ENV=$env is no name of a folder" 2 ;; esac
   command -v git >/dev/null 2>&1 || die "git is missing" 3
   git rev-parse --git-dir >/dev/null 2>&1 || die "this is not a clone of the deploy repository: run it in one"
-  remote=${REMOTE-}
+  remote=${MESH_REMOTE-}
   if [ -z "$remote" ]; then
     remotes=$(git remote)
     case $remotes in
@@ -96,6 +96,8 @@ fetch() { # sets tip
     code=0
     git ls-remote --exit-code "$remote" "refs/heads/$branch" >/dev/null 2>&1 || code=$?
     [ $code -ne 2 ] || die "\`$remote\` has no branch \`$branch\`: nothing is published there yet (\`meshc publish\` does that)"
+    echo "until it can be, any clone has what to apply by hand:" >&2
+    echo "  kubectl apply -R -f rollback/FOLDER/NAMESPACE.SERVICE/files" >&2
     die "\`$remote\` cannot be reached" 5
   fi
   tip=$(git rev-parse --verify "$ref^{commit}")
@@ -133,7 +135,7 @@ show() { # FOLDER NS.SERVICE STANDING
   [ "$3" != held ] || text "$(hold_of "$1" "$2")" | sed 's/^/      /'
 }
 
-candidates() { # FILTER: lines of FOLDER NS.SERVICE STANDING, of what SERVICE and ENV name
+candidates() { # KIND (rollback or state): lines of FOLDER NS.SERVICE STANDING, of what SERVICE and ENV name
   for folder in ${env:-$(entries "$1")}; do
     if [ "$1" = rollback ]; then
       list=$(entries "rollback/$folder")
@@ -167,8 +169,9 @@ choose() { # KIND: sets folder and pick, or says which there are
   done <"$tmp/all"
   if [ $n -eq 0 ]; then
     what="has no rollback prepared"
-    [ "$1" = rollback ] || what="has no hold"
-    die "${service:-no service}${env:+ in $env} $what at $tip: nothing is being released there, or the release is over and the old version is not kept any more"
+    [ "$1" = rollback ] || what="is not held"
+    [ "$1" = state ] || what="$what: nothing is being released, or the release is over and the old version is not kept any more"
+    die "${service:-no service}${env:+ in $env} $what (at $tip)"
   fi
   if [ -n "$many" ] || { [ $n -gt 1 ] && [ "$all" != 1 ]; }; then
     echo "$action: there are several; say one of these, or ALL=1 with ENV=…:" >&2
@@ -264,7 +267,7 @@ extend() { # MAKE WHAT DONE: one commit on top of the tip, again and again until
       echo "$3 $names in $folder: commit $commit, $(($(now) - begin)) s, attempt $try"
       return
     fi
-    [ $(($(now) - begin)) -le 60 ] || { cat "$tmp/err" >&2; die "others were faster for 60 s: run it again" 5; }
+    [ $(($(now) - begin)) -le 30 ] || { cat "$tmp/err" >&2; die "others were faster for 30 s: run it again" 5; }
     fetch
   done
 }
@@ -291,7 +294,7 @@ rehearse() {
       commit=$(printf 'rehearse: a commit that changes nothing\n\n%s\n\nMesh-Operation: rehearse\n' "${why:-no reason given}" |
         git commit-tree $sign "$tip^{tree}" -p "$tip")
       ! push_it "$commit" || break
-      [ $(($(now) - begin)) -le 60 ] || die "others were faster for 60 s: run it again" 5
+      [ $(($(now) - begin)) -le 30 ] || die "others were faster for 30 s: run it again" 5
       fetch
     done
     echo "pushed $commit, which changes nothing: you may push to \`$branch\`"

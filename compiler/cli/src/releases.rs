@@ -40,7 +40,12 @@ pub(crate) fn open(place: &Place) -> Result<Vec<Opened<'_>>, Failure> {
     let mut list = Vec::new();
     for deployed in &place.deployed {
         let mut remote = place.open(deployed)?;
-        let tip = remote.tip()?;
+        let tip = remote.tip().map_err(|error| match Failure::from(error) {
+            Failure::Unreachable(text) if place.deployed.len() > 1 => {
+                Failure::Unreachable(format!("{text}\nwith `--env ENV` only that environment's server is asked"))
+            }
+            failure => failure,
+        })?;
         let environments = match tip {
             Some(_) => deployed.environments(&Commit::new(remote.store().repository(), tip)?)?,
             None => Vec::new(),

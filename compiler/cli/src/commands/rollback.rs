@@ -55,7 +55,7 @@ pub(crate) struct RollbackArgs {
 pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let place = Place::find(session, &args.place)?;
-    let mut opened = releases::open(&place)?;
+    let mut opened = releases::open(&place).map_err(by_hand)?;
     let list = releases::prepared(&opened)?;
     let named = args.service.as_deref();
     let Some(chosen) = releases::choose(&opened, list, named, args.all, "roll back")? else {
@@ -147,6 +147,15 @@ fn wait(
     let (seen, missing) = watch.wait(&mut at.remote, say)?;
     (figures.sync, figures.live) = (seen.sync, seen.live);
     Ok(missing)
+}
+
+/// Without the server, the cluster can still be told; git has to follow.
+fn by_hand(failure: Failure) -> Failure {
+    let Failure::Unreachable(text) = failure else { return failure };
+    Failure::Unreachable(format!(
+        "{text}\nuntil the server is there, the files of a release can be applied from any clone: kubectl apply -R -f \
+         rollback/FOLDER/NAMESPACE.SERVICE/files; roll back in git as soon as it is, or the sync engine may undo it"
+    ))
 }
 
 /// Why nothing was pushed. What a server refuses can still go through a pull request.
