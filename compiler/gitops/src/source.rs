@@ -198,11 +198,15 @@ impl Checkout {
                 return Err(Error::Local(format!("cannot make `{path}`: {}", made.stderr)));
             }
         }
-        let there = here.in_folder(&history);
+        // A filter makes its remote one that promises the rest. By its URL, `git` would write that into the configuration,
+        // with a password in it, and refuses the name of a path (git 2.39, promisor-remote.c).
+        let remote = [("url", url.as_str()), ("promisor", "true"), ("partialclonefilter", "tree:0")];
+        let remote = remote.map(|(key, value)| (format!("remote.sources.{key}"), value.to_owned()));
+        let there = here.in_folder(&history).with_settings(&remote);
         let refspec = format!("+refs/heads/{branch}:refs/meshc/source");
         let fetch = |more: &[&str]| {
             let mut arguments = vec!["-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
-            arguments.extend(["--filter=tree:0", "--", url]);
+            arguments.extend(["--filter=tree:0", "--refmap=", "--", "sources"]);
             arguments.extend(more);
             store::fetch(&there, &history, &arguments)
         };

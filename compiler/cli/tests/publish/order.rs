@@ -1,10 +1,14 @@
 //! The source only moves forward, in whatever order the jobs for its commits arrive.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use meshc_tests::servers::daemon::{GitDaemon, Service};
+use meshc_tests::servers::process::{self, Running};
 
-use crate::team::{Team, publish};
+use crate::team::{LIMIT, Team, meshc, publish, publish_to};
 
 #[test]
 fn a_job_for_an_older_commit_comes_too_late() {
@@ -105,6 +109,42 @@ fn a_job_that_is_overtaken_by_a_revert_gives_way() {
             }
         }
     }
+}
+
+#[test]
+fn a_job_that_is_overtaken_by_a_revert_while_it_computes_gives_way() {
+    let team = Team::new();
+    let a = team.push("A", 10);
+    let (job, tip) = (team.job(&a), team.deploy.tip("main"));
+    // Signing is the last thing that is done before the push: here it waits until B's job is done.
+    let at = |name: &str| team.git().home().join(name);
+    let mut keygen = Command::new("ssh-keygen");
+    team.git().isolate(&mut keygen);
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(at("key"));
+    process::run(&mut keygen, LIMIT).ended(0);
+    let (signing, go_on) = (at("signing"), at("go-on"));
+    let (touch, wait) = (format!("touch '{}'", signing.display()), format!("[ -e '{}' ]", go_on.display()));
+    let script = format!("#!/bin/sh\n{touch}\nuntil {wait}; do sleep 0.02; done\nexec ssh-keygen \"$@\"\n");
+    std::fs::write(at("sign"), script).unwrap();
+    std::fs::set_permissions(at("sign"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (key, value) in [
+        ("gpg.format", "ssh"),
+        ("gpg.ssh.program", at("sign").to_str().unwrap()),
+        ("user.signingkey", at("key").to_str().unwrap()),
+        ("commit.gpgsign", "true"),
+    ] {
+        team.git().ok(job.path(), &["config", "--local", key, value]);
+    }
+    let mut running = Running::start(&mut meshc(team.git(), job.path(), &publish_to(team.deploy.url(), &[])));
+    while !signing.exists() {
+        assert_eq!(running.wait(Duration::from_millis(10)), None, "it signs");
+    }
+    let b = team.push("Revert A", 5);
+    team.publish(&team.job(&b), &[]).ended(0);
+    std::fs::write(go_on, "").unwrap();
+    let run = running.finish(LIMIT).ended(0);
+    assert!(run.stdout.contains("nothing to do"), "{run:?}");
+    assert_eq!((team.timeout(), team.deploy.tip("main")), (5, tip));
 }
 
 #[test]

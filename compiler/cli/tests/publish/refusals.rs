@@ -117,7 +117,7 @@ fn a_lost_acknowledgement_is_found_out_in_the_same_run() {
     let job = team.job("main");
     let run = publish(team.git(), job.path(), &dropper.url("deploy.git"), &[]).ended(0);
     assert_eq!((dropper.lost(), team.commits()), (1, before + 1), "{run:?}");
-    assert!(run.stdout.contains("published"), "{run:?}");
+    assert!(run.stdout.contains("prod published:"), "{run:?}");
     team.assert_published(&job);
     team.publish(&job, &[]).ended(0);
     assert_eq!(team.commits(), before + 1);
