@@ -164,7 +164,8 @@ fn what_the_server_refuses_can_be_proposed() {
         .into_keys()
         .filter(|name| name.starts_with("refs/heads/meshc/rollback-prod-"))
         .collect();
-    assert_eq!(branches.len(), 2, "{branches:?}");
+    // Made within one second by one person, the two are one commit.
+    assert!((1..=2).contains(&branches.len()), "{branches:?}");
     for branch in branches {
         assert_eq!(shop.weights(&branch, "web"), [100, 0]);
     }
