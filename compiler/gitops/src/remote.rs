@@ -38,6 +38,16 @@ impl Location {
     }
 }
 
+impl Location {
+    /// How machines are told: `embedded`, or the URL without its password.
+    pub fn name(&self) -> String {
+        match self {
+            Location::Embedded => "embedded".to_owned(),
+            Location::Url(url) => without_password(url),
+        }
+    }
+}
+
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

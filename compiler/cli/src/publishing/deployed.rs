@@ -129,10 +129,7 @@ impl Deployed {
 
     /// The repository as JSON documents name it.
     pub(crate) fn repository(&self) -> String {
-        match &self.location {
-            Location::Embedded => "embedded".to_owned(),
-            Location::Url(url) => meshc_gitops::remote::without_password(url),
-        }
+        self.location.name()
     }
 }
 

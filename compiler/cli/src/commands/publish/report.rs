@@ -5,7 +5,6 @@ use std::time::Duration;
 use meshc_core::source::Text;
 use meshc_core::transition::Waiting;
 use meshc_gitops::publish::{Outcome, now};
-use meshc_gitops::remote::{Location, without_password};
 use serde::Serialize;
 
 use super::message::short;
@@ -108,10 +107,7 @@ struct WaitingDocument<'a> {
 pub(super) fn json(done: &[(&Target, Vec<Outcome>)]) -> String {
     let environments = done.iter().map(|(target, outcomes)| EnvironmentDocument {
         name: &target.environment,
-        repository: match &target.location {
-            Location::Embedded => "embedded".to_owned(),
-            Location::Url(url) => without_password(url),
-        },
+        repository: target.location.name(),
         branch: &target.branch,
         folder: &target.folder,
         outcomes: outcomes.iter().map(outcome_document).collect(),
