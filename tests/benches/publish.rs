@@ -99,9 +99,12 @@ fn ms(time: Duration) -> f64 {
 fn measure(services: usize) -> Result<Vec<One>, Box<dyn std::error::Error>> {
     let generated = generate::project(Size { services, read: false });
     let folder = tempfile::tempdir()?;
-    let ours = Repository::init_bare(folder.path().join("ours.git"))?;
-    let theirs = Repository::init_bare(folder.path().join("bare.git"))?;
-    let git = Git::new(ours.path(), Duration::from_secs(60));
+    let (ours, theirs) = (folder.path().join("ours.git"), folder.path().join("bare.git"));
+    // Opened anew for each commit, as a publish does: what a pack brought is then known.
+    let open = |path: &std::path::Path| Repository::open_bare(path);
+    Repository::init_bare(&ours)?;
+    Repository::init_bare(&theirs)?;
+    let git = Git::new(&ours, Duration::from_secs(60));
     let identity = Identity::of(&git)?;
     let mut times = [Duration::ZERO; 4];
     let mut bare = Duration::ZERO;
@@ -118,6 +121,7 @@ fn measure(services: usize) -> Result<Vec<One>, Box<dyn std::error::Error>> {
         times[1] += start.elapsed();
         drop(ids);
         for _ in 0..3 {
+            let (ours, theirs) = (open(&ours)?, open(&theirs)?);
             let start = Instant::now();
             let at = Commit::new(&ours, tip)?;
             let step = next(&at, &[], &subject(environment), rendering)?;
@@ -137,6 +141,7 @@ fn measure(services: usize) -> Result<Vec<One>, Box<dyn std::error::Error>> {
         tip.map(|tip| Ok(repository.find_commit(tip)?.tree_id())).transpose()
     };
     // A ratio of different work would say nothing.
+    let (ours, theirs) = (open(&ours)?, open(&theirs)?);
     assert_eq!(same(&ours, tip)?, same(&theirs, their_tip)?, "both wrote the same tree");
     let all: Duration = times.iter().sum();
     println!(
