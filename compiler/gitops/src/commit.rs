@@ -98,8 +98,12 @@ pub fn create(
     let odb = repository.odb()?;
     let mempack = odb.add_new_mempack_backend(1_000)?;
     let made = tree(repository, tip, changes, &Blobs::new())?;
+    // Not `mempack.dump`: it writes what commits in memory reach, and the commit is made last, where it can be signed.
+    let old = tip.map(|tip| repository.find_commit(tip).map(|commit| commit.tree_id())).transpose()?;
+    let mut builder = repository.packbuilder()?;
+    insert_new(repository, &mut builder, made, old)?;
     let mut pack = git2::Buf::new();
-    mempack.dump(repository, &mut pack)?;
+    builder.write_buf(&mut pack)?;
     mempack.reset()?;
     let mut writer = odb.packwriter()?;
     std::io::Write::write_all(&mut writer, &pack)
@@ -108,6 +112,26 @@ pub fn create(
     // A repository that is opened anew does not have the backend in memory any more.
     let repository = Repository::open_bare(repository.path())?;
     commit_tree(&repository, git, tip, made, message, identity)
+}
+
+/// Adds a tree to a pack, and all in it that another tree has not got at the same place.
+fn insert_new(repository: &Repository, pack: &mut git2::PackBuilder<'_>, new: Oid, old: Option<Oid>) -> Result<()> {
+    pack.insert_object(new, None)?;
+    let old = old.map(|old| repository.find_tree(old)).transpose()?;
+    for entry in &repository.find_tree(new)? {
+        let before = old.as_ref().and_then(|old| old.get_name_bytes(entry.name_bytes()));
+        let before = before.map(|before| (before.id(), before.kind()));
+        if before.is_some_and(|(id, _)| id == entry.id()) {
+            continue;
+        }
+        if entry.kind() == Some(git2::ObjectType::Tree) {
+            let below = before.filter(|(_, kind)| *kind == Some(git2::ObjectType::Tree)).map(|(id, _)| id);
+            insert_new(repository, pack, entry.id(), below)?;
+        } else {
+            pack.insert_object(entry.id(), entry.name().ok())?;
+        }
+    }
+    Ok(())
 }
 
 /// The same, with files that get the content of objects that are there: nothing of them is read.
@@ -224,7 +248,39 @@ fn signature(ident: &str) -> Result<Signature<'static>> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn many_files_go_into_one_pack_that_lacks_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Git::new(folder.path(), Duration::from_secs(20));
+        let mut identity = Identity { signs: false, ..Identity::of(&git).unwrap() };
+        identity.anonymous = false;
+        Repository::init_bare(folder.path()).unwrap();
+        let mut tip = None;
+        for round in 0..2 {
+            let file = |n: usize| (format!("prod/team-{}/{n}.yaml", n / 100), Some(format!("{n} {round}\n").into()));
+            let changes: Changes<'_> = (0..PACK_FROM + 100 * round).map(file).collect();
+            let repository = Repository::open_bare(folder.path()).unwrap();
+            tip = Some(create(&repository, &git, tip, &changes, "m\n", &identity).unwrap());
+            let repository = Repository::open_bare(folder.path()).unwrap();
+            repository.reference("refs/heads/main", tip.unwrap(), true, "").unwrap();
+            let tree = repository.find_commit(tip.unwrap()).unwrap().tree().unwrap();
+            for (path, text) in &changes {
+                let blob = repository.find_blob(tree.get_path(Path::new(path)).unwrap().id()).unwrap();
+                assert_eq!(blob.content(), text.as_deref().unwrap().as_bytes(), "{path}");
+            }
+        }
+        let fsck = git.run(&["fsck", "--full", "--strict"], b"").unwrap();
+        assert!(fsck.succeeded() && !fsck.stderr.contains("missing"), "{}", fsck.stderr);
+        let counted = git.ask(&["count-objects", "-v"]).unwrap().unwrap();
+        assert!(
+            counted.contains("packs: 2") && counted.contains("count: 2\n"),
+            "two packs, and two commits: {counted}"
+        );
+    }
 
     #[test]
     fn identities_are_read_with_their_zone() {
