@@ -243,14 +243,37 @@ fn write_bare(
     let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
     let commit = repository.commit(None, &who, &who, "publish\n", &repository.find_tree(tree)?, &parents)?;
     if let Some(mempack) = mempack {
+        let mut builder = repository.packbuilder()?;
+        builder.insert_object(commit, None)?;
+        pack_new(repository, &mut builder, tree, parent.as_ref().map(git2::Commit::tree_id))?;
         let mut bytes = git2::Buf::new();
-        mempack.dump(repository, &mut bytes)?;
+        builder.write_buf(&mut bytes)?;
         mempack.reset()?;
         let mut writer = odb.packwriter()?;
         std::io::Write::write_all(&mut writer, &bytes).map_err(|error| git2::Error::from_str(&error.to_string()))?;
         writer.commit()?;
     }
     Ok(commit)
+}
+
+/// Puts into a pack what one tree has and the other has not.
+fn pack_new(
+    repository: &Repository,
+    pack: &mut git2::PackBuilder<'_>,
+    new: Oid,
+    old: Option<Oid>,
+) -> Result<(), git2::Error> {
+    pack.insert_object(new, None)?;
+    let old = old.and_then(|old| repository.find_tree(old).ok());
+    for entry in &repository.find_tree(new)? {
+        let before = old.as_ref().and_then(|old| old.get_name_bytes(entry.name_bytes())).map(|before| before.id());
+        match (before == Some(entry.id()), entry.kind()) {
+            (true, _) => {}
+            (false, Some(git2::ObjectType::Tree)) => pack_new(repository, pack, entry.id(), before)?,
+            (false, _) => pack.insert_object(entry.id(), None)?,
+        }
+    }
+    Ok(())
 }
 
 fn render(generated: &Generated) -> Result<BTreeMap<String, Rendering>, String> {

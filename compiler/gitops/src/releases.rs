@@ -2,7 +2,7 @@
 //! commit in which such a file has to wait keeps what the tip says of its service.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use meshc_core::state;
 use meshc_core::transition::Step;
@@ -22,17 +22,32 @@ pub(crate) fn changes(
 ) -> Result<()> {
     prepared(tip, subject, rendering, step, changes)?;
     for (path, text) in &rendering.states {
-        if !waits(path, text, rendering, step, &subject.folder) {
+        let waits = match Service::of_file(&subject.folder, path).filter(|_| first(tip, path)) {
+            Some(service) => service.all_weights_wait(rendering, step, &subject.folder),
+            None => waits(path, text, rendering, step, &subject.folder),
+        };
+        if !waits {
             set(tip, changes, path.clone(), text.clone())?;
         }
     }
     for (path, text) in &rendering.plans {
         let Some(service) = Service::of_file(&subject.folder, path) else { continue };
-        if !service.weights_wait(rendering, step, &subject.folder) {
+        let waits = if first(tip, path) {
+            service.all_weights_wait(rendering, step, &subject.folder)
+        } else {
+            service.weights_wait(rendering, step, &subject.folder)
+        };
+        if !waits {
             set(tip, changes, path.clone(), text.clone())?;
         }
     }
     ended(tip, subject, rendering, step, changes)
+}
+
+/// Whether nothing is recorded there yet: a release begins with the first of its routes, for a gateway's may be there
+/// before the mesh's.
+fn first(tip: &Commit<'_>, path: &str) -> bool {
+    tip.entry(path).is_ok_and(|entry| entry.is_none())
 }
 
 /// A record goes with the routes whose weights it tells. One without a release any more goes with the last file of it:
@@ -162,16 +177,24 @@ impl<'p> Service<'p> {
 
     /// Whether a file that carries weights has to wait.
     fn weights_wait(self, rendering: &Rendering, step: &Step, folder: &str) -> bool {
-        step.instead.keys().any(|path| self.owns(folder, path) && rendering.bundle.held.contains_key(path))
+        self.below(&step.instead, folder).any(|path| rendering.bundle.held.contains_key(path))
+    }
+
+    /// Whether every file that carries weights has to wait.
+    fn all_weights_wait(self, rendering: &Rendering, step: &Step, folder: &str) -> bool {
+        self.below(&rendering.bundle.held, folder).all(|path| step.instead.contains_key(path))
     }
 
     /// Whether any file has to wait.
     fn any_waits(self, step: &Step, folder: &str) -> bool {
-        step.instead.keys().any(|path| self.owns(folder, path))
+        self.below(&step.instead, folder).next().is_some()
     }
 
-    fn owns(self, folder: &str, path: &str) -> bool {
-        Service::owning(folder, path).is_some_and(|other| other.namespace == self.namespace && other.name == self.name)
+    /// The paths in the service's own folder.
+    fn below<'f, T>(self, files: &'f BTreeMap<String, T>, folder: &str) -> impl Iterator<Item = &'f String> {
+        let prefix = format!("{folder}/{}/{}/", self.namespace, self.name);
+        let from = files.range(prefix.clone()..).map(|(path, _)| path);
+        from.take_while(move |path| path.starts_with(&prefix))
     }
 }
 
