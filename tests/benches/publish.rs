@@ -234,7 +234,10 @@ fn write_bare(
     let mut update = TreeUpdateBuilder::new();
     for (path, text) in changes {
         match text {
-            Some(text) => drop(update.upsert(path.as_str(), repository.blob(text.as_bytes())?, FileMode::Blob)),
+            Some(text) => {
+                let mode = if path == "rollback.sh" { FileMode::BlobExecutable } else { FileMode::Blob };
+                update.upsert(path.as_str(), repository.blob(text.as_bytes())?, mode);
+            }
             None => drop(update.remove(path.as_str())),
         }
     }
