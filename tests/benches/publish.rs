@@ -182,10 +182,13 @@ fn one(
     let mut all: [Vec<Duration>; 4] = Default::default();
     for run in 0..RUNS {
         let mut changed = generated.clone();
-        let (path, text) = changed.files.iter().find(|(path, _)| path.starts_with("teams/")).ok_or("no team")?;
-        let (path, text) = (path.clone(), text.clone());
-        let at = text.find("  service ").and_then(|at| text.get(at..)?.find("{\n").map(|open| at + open + 2));
-        let at = at.ok_or("no service")?;
+        let opened = |text: &str| {
+            let at = text.find("  service ")?;
+            Some(at + text.get(at..)?.find("{\n")? + 2)
+        };
+        let mut teams = changed.files.iter().filter(|(path, _)| path.starts_with("teams/"));
+        let found = teams.find_map(|(path, text)| Some((path.clone(), text.clone(), opened(text)?)));
+        let (path, text, at) = found.ok_or("no service")?;
         let pool = format!("    connect-timeout {}ms\n", 200 + commits + run);
         changed.files.insert(path, [&text[..at], &pool, &text[at..]].concat());
         let start = Instant::now();

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::program::Git;
 
 /// From this many new files on, objects go into one pack: 30,000 loose ones took five times as long.
-const PACK_FROM: usize = 500;
+const PACK_FROM: usize = 100;
 
 /// What a commit changes: text by path from the root, or nothing where the file goes.
 pub type Changes<'t> = BTreeMap<String, Option<std::borrow::Cow<'t, str>>>;
