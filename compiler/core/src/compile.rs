@@ -1,6 +1,6 @@
 //! The pipeline, readable from top to bottom: a loaded project, its environments, and what each is rendered to.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::bundle::Bundle;
 use crate::bundle::assemble::Assembly;
@@ -225,6 +225,7 @@ fn render_mesh(mesh: &Mesh, folder: &Text, patches: &Patches, out: &mut Diagnost
             for (namespace, service) in chunk {
                 istio::service(mesh, namespace, service, &mut part);
             }
+            part.sort();
             part
         })
         .collect();

@@ -15,9 +15,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use foldhash::HashMap;
 use serde_json::Value;
 
 use crate::bundle::Head;

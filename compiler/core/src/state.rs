@@ -1,8 +1,7 @@
 //! The recorded state of releases, read from a deploy checkout: `state/ENV/NAMESPACE/SERVICE.json`, and beside it
 //! `SERVICE.hold`, whose existence is the hold. Source, inventory and state are the three inputs of a rendering.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::source::Text;

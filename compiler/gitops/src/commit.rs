@@ -1,12 +1,13 @@
 //! Makes a commit from a tip and what changes in it: straight from the tip's tree, without index, work tree or branch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, Oid, Repository, Signature, Time};
 
 use crate::error::{Error, Result};
+use crate::pack;
 use crate::program::Git;
 
 /// From this many new files on, objects go into one pack: 30,000 loose ones took five times as long.
@@ -100,23 +101,18 @@ pub fn create(
     let made = tree(repository, tip, changes, &Blobs::new())?;
     // Not `mempack.dump`: it writes what commits in memory reach, and the commit is made last, where it can be signed.
     let old = tip.map(|tip| repository.find_commit(tip).map(|commit| commit.tree_id())).transpose()?;
-    let mut builder = repository.packbuilder()?;
-    insert_new(repository, &mut builder, made, old)?;
-    let mut pack = git2::Buf::new();
-    builder.write_buf(&mut pack)?;
+    let mut new = BTreeSet::new();
+    gather_new(repository, &mut new, made, old)?;
+    pack::write(&odb, &new)?;
     mempack.reset()?;
-    let mut writer = odb.packwriter()?;
-    std::io::Write::write_all(&mut writer, &pack)
-        .map_err(|error| Error::Local(format!("cannot write `{}`: {error}", repository.path().display())))?;
-    writer.commit()?;
     // A repository that is opened anew does not have the backend in memory any more.
     let repository = Repository::open_bare(repository.path())?;
     commit_tree(&repository, git, tip, made, message, identity)
 }
 
-/// Adds a tree to a pack, and all in it that another tree has not got at the same place.
-fn insert_new(repository: &Repository, pack: &mut git2::PackBuilder<'_>, new: Oid, old: Option<Oid>) -> Result<()> {
-    pack.insert_object(new, None)?;
+/// Gathers a tree, and all in it that another tree has not got at the same place.
+fn gather_new(repository: &Repository, gathered: &mut BTreeSet<Oid>, new: Oid, old: Option<Oid>) -> Result<()> {
+    gathered.insert(new);
     let old = old.map(|old| repository.find_tree(old)).transpose()?;
     for entry in &repository.find_tree(new)? {
         let before = old.as_ref().and_then(|old| old.get_name_bytes(entry.name_bytes()));
@@ -126,9 +122,9 @@ fn insert_new(repository: &Repository, pack: &mut git2::PackBuilder<'_>, new: Oi
         }
         if entry.kind() == Some(git2::ObjectType::Tree) {
             let below = before.filter(|(_, kind)| *kind == Some(git2::ObjectType::Tree)).map(|(id, _)| id);
-            insert_new(repository, pack, entry.id(), below)?;
+            gather_new(repository, gathered, entry.id(), below)?;
         } else {
-            pack.insert_object(entry.id(), entry.name().ok())?;
+            gathered.insert(entry.id());
         }
     }
     Ok(())

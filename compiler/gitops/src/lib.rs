@@ -29,6 +29,7 @@ pub mod folder;
 pub mod history;
 pub mod message;
 pub mod next;
+mod pack;
 pub mod program;
 pub mod publish;
 pub mod record;

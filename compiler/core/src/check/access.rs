@@ -1,7 +1,9 @@
 //! Callers to grants: names to accounts, operations to ports, and what would silently refuse or admit.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashSet, HashSetExt};
 
 use super::rpc::{self, Methods};
 use super::shape::Shape;

@@ -1,6 +1,8 @@
 //! Accounts that several callers run under: whoever allows one of them admits them all.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::access::Account;
 use super::workloads::{View, WorkloadKey, key};

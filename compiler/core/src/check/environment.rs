@@ -1,6 +1,8 @@
 //! One environment's own settings, from all its openings.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use super::stated::At;
 use crate::code::Code;

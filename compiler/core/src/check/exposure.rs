@@ -1,6 +1,8 @@
 //! Hosts that gateways send to services, and the gateways themselves.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::{HashSet, HashSetExt};
 
 use super::access::port_index;
 use super::environment::{Environment, unknown_gateway};

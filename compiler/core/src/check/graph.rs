@@ -1,6 +1,6 @@
 //! What only the whole mesh shows: waiting and repeating along paths of calls.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::shape::Shape;
 use crate::code::Code;
@@ -107,7 +107,7 @@ fn multiply(shapes: &[Shape<'_>], services: &[Service], callees: &[Vec<(usize, S
         }
         let mut path = vec![index];
         let mut at = index;
-        let mut on_path = HashSet::from([index]);
+        let mut on_path = HashSet::from_iter([index]);
         while let (_, Some(before)) = worst.of(at) {
             if path.len() >= LONGEST || !on_path.insert(before) {
                 break;

@@ -1,6 +1,6 @@
 //! Who may call: services and callers with their accounts and workloads.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::Base;
 use super::access::{Account, Parties, Party};

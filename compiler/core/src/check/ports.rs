@@ -1,6 +1,8 @@
 //! Ports and hosts of a service: what the file states against what its Kubernetes Services say.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::shape::{Cluster, PortShape, Shape, pairs_text};
 use crate::code::Code;

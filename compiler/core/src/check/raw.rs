@@ -1,8 +1,7 @@
 //! Raw files: resources of kinds that the language does not know. What the compiler writes itself is not to be had
 //! twice, because Istio takes one of two and says nothing.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use serde_json::Value;
 
 use crate::code::Code;

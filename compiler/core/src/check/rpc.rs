@@ -1,8 +1,8 @@
 //! Operations as written to operations of the wire: RPC names to full paths, each checked against what is known.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 
+use foldhash::HashMap;
 use smol_str::format_smolstr;
 
 use super::shape::{PortShape, Shape};
@@ -100,7 +100,7 @@ impl<'p> Methods<'p> {
     /// Its own RPCs of this name; those of one gRPC service where `of` names it, with or without its package.
     fn own_named<'m>(&'m self, name: &'m str, of: Option<&'m str>) -> impl Iterator<Item = Method<'p>> + use<'m, 'p> {
         let by_name = self.by_name.get_or_init(|| {
-            let mut by_name = ByName::new();
+            let mut by_name = ByName::default();
             for (index, method) in self.own.iter().enumerate() {
                 for of in [None, Some(last(method.service))] {
                     by_name.entry((of, method.name)).or_default().push(index);

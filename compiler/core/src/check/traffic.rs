@@ -1,6 +1,8 @@
 //! How calls behave, port by port: settings to the model, and what could never work as it is written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::HashSet;
 
 use super::retry;
 use super::rpc::{self, Method, Methods};

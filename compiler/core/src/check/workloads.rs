@@ -1,6 +1,8 @@
 //! The inventory against the declarations as a whole: who was forgotten, who would be cut off, who shares pods.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use super::access::Parties;
 use super::accounts;

@@ -9,7 +9,7 @@ mod host;
 mod name;
 mod words;
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use crate::inventory::{Inventory, Workload};
 use crate::source::{Span, Text};

@@ -1,7 +1,8 @@
 //! The Gateway resources that this mesh writes itself, where a `gateway` says `listen`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::{HashMap, HashMapExt};
 use serde::Serialize;
 
 use super::exposure::Hosts;

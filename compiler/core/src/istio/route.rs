@@ -2,9 +2,9 @@
 //! the same code, so that they cannot differ in weights, timeout or retries.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt::{self, Display};
 
+use foldhash::{HashSet, HashSetExt};
 use serde::Serialize;
 use serde::ser::Serializer;
 

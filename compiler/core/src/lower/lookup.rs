@@ -2,7 +2,7 @@
 //! few lines long; a list of thousands cannot be walked for each of thousands of keys, so that the rules are asked of
 //! those settings alone that stand in the same place here.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use super::field::{CallerKey, Field, Key, PortKey};
 use crate::model::PathPattern;

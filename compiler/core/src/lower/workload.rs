@@ -1,6 +1,6 @@
 //! What a service is made of: ports, pods, accounts, files, owner.
 
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt};
 
 use super::args::Args;
 use super::service::{Lowering, lower_settings};

@@ -1,7 +1,9 @@
 //! Names to declarations. Duplicates are reported here, and what a reference without its namespace may mean.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};

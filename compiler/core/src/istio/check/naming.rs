@@ -1,6 +1,8 @@
 //! Names that are put together: whether Kubernetes accepts them, and whether two resources get one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashSet, HashSetExt};
 
 use super::super::exposure::Hosts;
 use super::super::resource::{ENVOY_FILTER, Kind, VIRTUAL_SERVICE};
@@ -19,7 +21,7 @@ const LONGEST: usize = 253;
 type Taken = HashMap<(&'static str, Text, Text), Span>;
 
 pub(super) fn check(mesh: &Mesh, hosts: &Hosts<'_>, out: &mut Diagnostics) {
-    let mut taken = Taken::new();
+    let mut taken = Taken::default();
     for namespace in &mesh.namespaces {
         for service in &namespace.services {
             of_service(mesh, namespace, service, &mut taken, out);
