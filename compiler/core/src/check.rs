@@ -40,7 +40,7 @@ use crate::resolve::names::Names;
 use crate::resolve::presets::Presets;
 use crate::source::{Span, Spanned, Text};
 use crate::state::{Recorded, State};
-use access::{Parties, Unknown};
+use access::{Parties, Shared};
 use environment::Environment;
 use exposure::GatewayShape;
 pub(crate) use scope::default_mtls;
@@ -247,22 +247,19 @@ struct Resolve<'r, 'p> {
 impl Resolve<'_, '_> {
     /// Every service with callers, hosts, versions and traffic.
     fn services(&self, shapes: &[Shape<'_>], out: &mut Diagnostics) -> Vec<Service> {
-        let results: Vec<(Service, Unknown, Diagnostics)> =
-            shapes.par_iter().map(|shape| self.service(shape)).collect();
-        let mut unknown = Unknown::new();
+        let results: Vec<(Service, Shared, Diagnostics)> = shapes.par_iter().map(|shape| self.service(shape)).collect();
+        let mut shared = Shared::default();
         let mut services = Vec::with_capacity(results.len());
-        for (service, missing, found) in results {
+        for (service, of_service, found) in results {
             services.push(service);
             out.append(found);
-            for (name, places) in missing {
-                unknown.entry(name).or_default().extend(places);
-            }
+            shared.append(of_service);
         }
-        access::report_unknown(unknown, &self.base.names, out);
+        shared.report(&self.base.names, out);
         services
     }
 
-    fn service(&self, shape: &Shape<'_>) -> (Service, Unknown, Diagnostics) {
+    fn service(&self, shape: &Shape<'_>) -> (Service, Shared, Diagnostics) {
         let mut found = Diagnostics::default();
         let out = &mut found;
         let scope = self.scopes.get(&shape.namespace);
@@ -271,9 +268,9 @@ impl Resolve<'_, '_> {
         let traffic = traffic::traffic(shape, &methods, out);
         let (exposures, of_gateways) =
             exposure::exposures(shape, self.gateways, &self.base.names, self.environment, out);
-        let mut unknown = Unknown::new();
+        let mut shared = Shared::default();
         let exposed = !shape.stated.exposes.is_empty();
-        let mut grants = access::grants(shape, &methods, self.parties, exposed, &mut unknown, out);
+        let mut grants = access::grants(shape, &methods, self.parties, exposed, &mut shared, out);
         grants.extend(of_gateways);
         let recorded = self.state.services.get(&(shape.namespace.clone(), shape.decl.name.value.clone()));
         let routing = release::routing(shape, recorded, out);
@@ -306,7 +303,7 @@ impl Resolve<'_, '_> {
             owner: shape.stated.owner.or(scope.and_then(|scope| scope.owner)).cloned(),
             raw: raw::resources(self.base.project, shape.stated.raw, &self.environment.rendered(&shape.namespace), out),
         };
-        (service, unknown, found)
+        (service, shared, found)
     }
 }
 

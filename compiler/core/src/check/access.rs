@@ -1,7 +1,7 @@
 //! Callers to grants: names to accounts, operations to ports, and what would silently refuse or admit.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::{HashMap, HashSet, HashSetExt};
 
@@ -47,13 +47,42 @@ pub(crate) type Parties<'c> = HashMap<(Text, Text), Party<'c>>;
 /// What callers could not be found: by namespace and name, the places that name them.
 pub(crate) type Unknown = BTreeMap<(Text, Text), Vec<Span>>;
 
+/// Callers that are allowed by an identity that plaintext does not carry: by the mode and the line that lets plaintext
+/// arrive, the places that name them.
+pub(crate) type Plaintext = BTreeMap<(MtlsMode, Option<Span>), Vec<(Span, String)>>;
+
+/// What the services of a mesh have in common, so that it is reported once for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) unknown: Unknown,
+    pub(crate) plaintext: Plaintext,
+}
+
+impl Shared {
+    /// Adds what another service found.
+    pub(crate) fn append(&mut self, other: Self) {
+        for (name, places) in other.unknown {
+            self.unknown.entry(name).or_default().extend(places);
+        }
+        for (line, places) in other.plaintext {
+            self.plaintext.entry(line).or_default().extend(places);
+        }
+    }
+
+    /// One finding for each cause.
+    pub(crate) fn report(self, names: &Names, out: &mut Diagnostics) {
+        report_unknown(self.unknown, names, out);
+        report_plaintext(self.plaintext, out);
+    }
+}
+
 /// The grants of one service.
 pub(crate) fn grants(
     shape: &Shape<'_>,
     methods: &Methods<'_>,
     parties: &Parties<'_>,
     exposed: bool,
-    unknown: &mut Unknown,
+    shared: &mut Shared,
     out: &mut Diagnostics,
 ) -> Vec<Grant> {
     let mut grants = Vec::new();
@@ -75,11 +104,11 @@ pub(crate) fn grants(
             CallerKey::Named(namespace, name) => {
                 let key = (namespace.clone().unwrap_or_else(|| shape.namespace.clone()), name.clone());
                 let Some(party) = parties.get(&key) else {
-                    unknown.entry(key).or_default().push(decl.caller);
+                    shared.unknown.entry(key).or_default().push(decl.caller);
                     continue;
                 };
                 if checked.insert(key.clone()) {
-                    identity(shape, (caller, decl), party, &candidates, anyone, out);
+                    identity(shape, (caller, decl), party, &candidates, anyone, &mut shared.plaintext, out);
                 }
                 for account in &party.accounts {
                     let peer = Peer::Account(account.rendered.clone(), account.name.clone());
@@ -191,6 +220,7 @@ fn identity(
     party: &Party<'_>,
     candidates: &[usize],
     anyone: bool,
+    plaintext: &mut Plaintext,
     out: &mut Diagnostics,
 ) {
     let name = match caller {
@@ -211,28 +241,49 @@ fn identity(
     }
     let weakest = candidates.iter().filter_map(|index| shape.ports.get(*index)).min_by_key(|port| port.mtls);
     let Some(port) = weakest.filter(|port| port.mtls != MtlsMode::Strict) else { return };
-    let line = port.behaviour.mtls.map(|(_, span)| span).or(shape.mtls_span);
-    let mut diagnostic = Diagnostic::new(
-        Code::CallerWithoutIdentity,
-        decl.caller,
-        match port.mtls {
-            MtlsMode::Disable => format!("`{name}` is allowed by its identity, and without mTLS it has none"),
-            _ => format!("`{name}` is refused when it calls in plaintext, which `permissive` lets arrive"),
-        },
-    );
-    if let Some(line) = line {
-        diagnostic = diagnostic.related(line, format!("`mtls {}`", port.mtls.name()));
+    if port.mtls == MtlsMode::Disable || !anyone {
+        let line = port.behaviour.mtls.map(|(_, span)| span).or(shape.mtls_span);
+        plaintext.entry((port.mtls, line)).or_default().push((decl.caller, name));
     }
-    if port.mtls == MtlsMode::Disable {
-        out.add(diagnostic.help("write `mtls strict` for this service, or `allow anyone`"));
-    } else if !anyone {
-        diagnostic.severity = Severity::Warning;
-        out.add(diagnostic.help("write `mtls strict`, or `allow anyone` for callers without a sidecar"));
+}
+
+/// One finding for each line that lets plaintext arrive where callers are known by their identity.
+fn report_plaintext(plaintext: Plaintext, out: &mut Diagnostics) {
+    /// So many are named, and so many places are shown.
+    const SHOWN: usize = 4;
+    for ((mode, line), mut places) in plaintext {
+        places.sort();
+        let Some((first, _)) = places.first() else { continue };
+        let names: BTreeSet<&str> = places.iter().map(|(_, name)| name.as_str()).collect();
+        let shown = suggest::list_of(names.iter().copied().take(SHOWN), names.len());
+        let (is, calls, has) =
+            if names.len() == 1 { ("is", "it calls", "it has") } else { ("are", "they call", "they have") };
+        let many = if places.len() > 1 + SHOWN { format!(" (in {} lines)", places.len()) } else { String::new() };
+        let mut diagnostic = Diagnostic::new(
+            Code::CallerWithoutIdentity,
+            *first,
+            match mode {
+                MtlsMode::Disable => format!("{shown} {is} allowed by identity{many}, and without mTLS {has} none"),
+                _ => format!("{shown} {is} refused{many} when {calls} in plaintext, which `permissive` lets arrive"),
+            },
+        );
+        if let Some(line) = line {
+            diagnostic = diagnostic.related(line, format!("`mtls {}`", mode.name()));
+        }
+        for (place, _) in places.iter().skip(1).take(SHOWN) {
+            diagnostic = diagnostic.related(*place, "and here");
+        }
+        if mode == MtlsMode::Disable {
+            out.add(diagnostic.help("write `mtls strict`, or `allow anyone`"));
+        } else {
+            diagnostic.severity = Severity::Warning;
+            out.add(diagnostic.help("write `mtls strict`, or `allow anyone` for callers without a sidecar"));
+        }
     }
 }
 
 /// One finding for each caller that is not declared, however often it is named.
-pub(crate) fn report_unknown(unknown: Unknown, names: &Names, out: &mut Diagnostics) {
+fn report_unknown(unknown: Unknown, names: &Names, out: &mut Diagnostics) {
     if names.names_missing {
         return;
     }
