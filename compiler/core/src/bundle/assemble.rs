@@ -24,7 +24,8 @@ pub const KUSTOMIZATION_FILE: &str = "kustomization.yaml";
 
 /// A resource as it is written.
 struct Entry {
-    head: Head,
+    /// Boxed: entries are sorted and handed on, and a head is large.
+    head: Box<Head>,
     /// `FOLDER/NAMESPACE/SERVICE/FILE`, from the folder of all environments.
     path: String,
     text: String,
@@ -73,7 +74,7 @@ impl Sink for Part<'_> {
             Ok((text, held)) => {
                 let digest = digest(held.as_ref().unwrap_or(&text).as_bytes());
                 let path = head.path.within(self.folder);
-                self.entries.push(Entry { head, path, text, held, digest });
+                self.entries.push(Entry { head: Box::new(head), path, text, held, digest });
             }
             Err(why) => {
                 let message = format!("{} `{}` cannot be written as YAML: {why}", head.kind, head.name);
@@ -149,7 +150,7 @@ impl<'a> Assembly<'a> {
     /// Reports patches that failed or found nothing, and resources that get in each other's way; what is left is the
     /// bundle.
     pub fn finish(self, out: &mut Diagnostics) -> Bundle {
-        let heads: Vec<&Head> = self.entries.iter().map(|entry| &entry.head).collect();
+        let heads: Vec<&Head> = self.entries.iter().map(|entry| &*entry.head).collect();
         self.patches.report(&self.failures, &heads, out);
         same_object(&heads, out);
         let mut bundle = Bundle::default();
@@ -159,14 +160,15 @@ impl<'a> Assembly<'a> {
         let mut causes: Vec<(String, Span)> = Vec::with_capacity(entries.len());
         for Entry { head, path, text, held, digest } in entries {
             bundle.resources += 1;
-            let below = head.path.namespace;
+            let Head { path: place, span, .. } = *head;
+            let below = place.namespace;
             let prefix = self.folder.len() + 1 + if below.is_empty() { 0 } else { below.len() + 1 };
             let within = path.get(prefix..).unwrap_or_default().to_owned();
             match folders.get_mut(&below) {
                 Some(listed) => listed.files.push((within, digest)),
                 None => drop(folders.insert(below, Folder { files: vec![(within, digest)] })),
             }
-            causes.push((path.clone(), head.span));
+            causes.push((path.clone(), span));
             if let Some(held) = held {
                 bundle.held.insert(path.clone(), held);
             }
@@ -248,7 +250,7 @@ impl FilePath {
 /// The entries by path, sorted; of two on one path the first.
 fn distinct(mut entries: Vec<Entry>, out: &mut Diagnostics) -> Vec<Entry> {
     entries.retain(|entry| {
-        let Head { kind, name, path, span, .. } = &entry.head;
+        let Head { kind, name, path, span, .. } = &*entry.head;
         let fault = if !path.is_safe() {
             Some((Code::InvalidName, "which is no plain path"))
         } else if path.service.is_empty() && [KUSTOMIZATION_FILE, LOCK_FILE].contains(&path.file.as_str()) {
