@@ -116,8 +116,11 @@ fn ended(
         let is_plan = path.ends_with(PLAN);
         let known = rendering.releases.contains_key(&(service.namespace.into(), service.name.into()));
         if known {
-            // A plan without a release that it could be for: a promote has nothing to do there.
-            if is_plan && !rendering.plans.contains_key(path) && !service.weights_wait(rendering, step, name) {
+            // A plan without a release that it could be for: a promote has nothing to do there. A release that goes on
+            // without a word in the sources keeps the plan that it has.
+            let goes_on = || service.goes_on(tip, rendering, name);
+            let planned = rendering.plans.contains_key(path) || service.weights_wait(rendering, step, name);
+            if is_plan && !planned && !goes_on()? {
                 changes.insert(path.clone(), None);
             }
             continue;
@@ -173,6 +176,13 @@ impl<'p> Service<'p> {
 
     fn rollback(self, folder: &str) -> String {
         format!("rollback/{folder}/{}.{}", self.namespace, self.name)
+    }
+
+    /// Whether a release is recorded, and stays as it is.
+    fn goes_on(self, tip: &Commit<'_>, rendering: &Rendering, folder: &str) -> Result<bool> {
+        let path = format!("state/{folder}/{}/{}.json", self.namespace, self.name);
+        let recorded = if rendering.states.contains_key(&path) { None } else { tip.text(&path)? };
+        Ok(recorded.is_some_and(|text| state::parse(&text).is_ok_and(|record| record.canary.is_some())))
     }
 
     /// Whether a file that carries weights has to wait.

@@ -14,7 +14,8 @@ pub struct Routing {
     /// The weights as they are under a hold: everything on stable. The lock digests this form, so that neither a
     /// promote nor a rollback touches a lock (design section 4).
     pub held: Vec<(usize, u32)>,
-    /// The declared new version, where this environment may begin or goes on with its release.
+    /// The new version: the declared one, where this environment may begin or goes on with its release, or the one of a
+    /// release that it keeps while the sources are ahead.
     pub next: Option<Text>,
     /// A release is declared or under way, so that people want to hear of the shares.
     pub release: bool,
