@@ -4,6 +4,7 @@
 mod clones;
 mod cluster;
 mod look;
+mod promotes;
 mod races;
 mod same;
 mod script;
