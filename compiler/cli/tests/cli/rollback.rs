@@ -6,6 +6,7 @@ mod cluster;
 mod look;
 mod promotes;
 mod races;
+mod replay;
 mod same;
 mod script;
 mod shop;
