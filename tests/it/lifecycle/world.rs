@@ -115,7 +115,8 @@ impl World {
     }
 
     /// Puts the branch back, as if what was just done had been killed before its push.
-    pub(super) fn killed_before_the_push(&self, tip: Option<Oid>) {
+    pub(super) fn killed_before_the_push(&mut self, tip: Option<Oid>) {
+        self.complete = None;
         let repository = self.repository();
         match tip {
             Some(tip) => drop(repository.reference("refs/heads/main", tip, true, "").expect("a branch")),
