@@ -92,12 +92,11 @@ impl<'c, 'p> Attempt<'c, 'p> {
         rendering.bundle = std::mem::take(&mut self.rendered.bundle);
         add_releases(&mesh, &self.rendered.facts, &self.folder, &mut rendering)?;
         rendering.follows = self.following(&mesh, &rendering);
-        let releases = std::mem::take(&mut self.rendered.releases);
-        rendering.releases =
-            releases.into_iter().map(|(namespace, service, shares)| ((namespace, service), shares)).collect();
         for namespace in &mesh.namespaces {
-            for service in namespace.services.iter().filter(|service| service.routing.is_some()) {
-                rendering.releases.entry((namespace.name.clone(), service.name.clone())).or_default();
+            for service in &namespace.services {
+                let Some(routing) = &service.routing else { continue };
+                let name = (namespace.name.clone(), service.name.clone());
+                rendering.releases.insert(name, routing.at_hold());
             }
         }
         Ok(Some(Made { rendering, mesh }))

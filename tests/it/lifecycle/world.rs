@@ -161,6 +161,11 @@ impl World {
         Ok(last)
     }
 
+    /// Whether the last publish found that all that is declared is there.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete.is_some()
+    }
+
     /// Promotes all services, or those that are named.
     pub(super) fn promote(&self, traffic: [Traffic; 2], services: &[String], together: bool) -> Result<(), String> {
         let identity = self.identity();

@@ -175,8 +175,10 @@ fn a_release_goes_from_its_first_line_to_its_last_commit() {
     let said = shop.promote(&[]);
     assert!(said.contains("shop/web: v2 0 % -> 5 %"), "{said}");
     assert_eq!(shop.weights(), ["95", "5"]);
-    // Not before its time, and no commit for waiting.
+    // Not before its time, and no commit for waiting, nor for a publish without anything new.
     let tip = shop.git(&["rev-parse", "main"]);
+    shop.publish();
+    assert_eq!(shop.git(&["rev-parse", "main"]), tip);
     shop.prometheus.pass(60);
     assert!(shop.promote(&[]).contains("may not be live yet"));
     shop.prometheus.pass(60);

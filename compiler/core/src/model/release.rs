@@ -27,6 +27,16 @@ pub struct Routing {
     pub summary: String,
 }
 
+impl Routing {
+    /// The shares under a hold, for people: "v1 100 %, v2 0 %". They are the same in all stages of a release.
+    pub fn at_hold(&self) -> String {
+        let share = |(index, weight): &(usize, u32)| {
+            self.subsets.get(*index).map(|subset| format!("{} {weight} %", subset.version))
+        };
+        self.held.iter().filter_map(share).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// How a release goes: the checked `canary`. Names no versions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Canary {
