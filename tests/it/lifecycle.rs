@@ -15,9 +15,11 @@ use model::{Done, Standing, Traffic, broken, problems};
 use project::{Edit, KEEP, Project, SERVICES, SETTLE};
 use world::World;
 
-/// How many histories are tried; more with `LIFECYCLE_CASES`.
-fn cases() -> u32 {
-    std::env::var("LIFECYCLE_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(24)
+/// How many histories are tried; more with `LIFECYCLE_CASES`, others with `LIFECYCLE_SEED`.
+const CASES: u32 = 24;
+
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Something that happens.
@@ -298,8 +300,15 @@ impl History {
 
 #[test]
 fn releases_stand_everything() {
-    let config = Config { cases: cases(), failure_persistence: None, max_shrink_iters: 60, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let config = Config {
+        cases: number("LIFECYCLE_CASES").unwrap_or(CASES),
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..Config::default()
+    };
+    let mut seed = [0; 32];
+    seed[..4].copy_from_slice(&number("LIFECYCLE_SEED").unwrap_or(1).to_le_bytes());
+    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
     let histories = proptest::collection::vec(event(), 10..40);
     let outcome = runner.run(&histories, |events| {
         let mut history = History::new();
