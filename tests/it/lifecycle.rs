@@ -48,6 +48,8 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Edit::Release),
         1 => Just(Edit::End),
         2 => Just(Edit::Follow),
+        1 => Just(Edit::Jump),
+        1 => Just(Edit::Remove),
         2 => (0..4_usize).prop_map(Edit::Stages),
         1 => (0..3_usize).prop_map(Edit::Gates),
         2 => (0..3_usize).prop_map(Edit::Caller),
@@ -128,11 +130,11 @@ impl History {
     /// more: what is rendered depends on it.
     fn publish_again(&mut self) -> Result<(), String> {
         for _ in 0..2 {
-            self.world.publish(&self.project)?;
+            let done = self.publish()?;
             if self.world.observe() == 0 {
                 return Ok(());
             }
-            self.judge(&Event::Publish, [Done::Published; 2])?;
+            self.judge(&Event::Publish, done)?;
             self.look()?;
         }
         self.publish_nothing()
@@ -141,13 +143,27 @@ impl History {
     /// There is nothing to publish: what a promote or a rollback changes is as the sources want it.
     fn publish_nothing(&mut self) -> Result<(), String> {
         let before = self.world.files();
-        self.world.publish(&self.project)?;
+        self.publish()?;
         let mut changed = self.world.files();
         changed.retain(|path, text| before.get(path) != Some(text));
         if self.world.observe() == 0 {
             Ok(())
         } else {
             Err(format!("there is nothing new, and {:?} changed", changed.keys()))
+        }
+    }
+
+    /// One publish. It is refused where a service is gone whose release is under way or held, and only there.
+    fn publish(&mut self) -> Result<[Done; 2], String> {
+        let gone = |index: usize| !self.project.0[index].present;
+        let refused = (0..SERVICES.len()).any(|index| {
+            let standing = &self.standings[index];
+            gone(index) && (standing.held || standing.weight > 0)
+        });
+        match (self.world.publish(&self.project), refused) {
+            (Ok(_), false) => Ok([0, 1].map(|index| if gone(index) { Done::Removed } else { Done::Published })),
+            (Err(why), true) if why.contains("has a release under way or a hold") => Ok([Done::Nothing; 2]),
+            (outcome, _) => Err(format!("{outcome:?}, and a release stands in the way: {refused}")),
         }
     }
 
@@ -162,10 +178,7 @@ impl History {
                 self.project.edit(*service, edit);
                 [Done::Nothing; 2]
             }
-            Event::Publish => {
-                self.world.publish(&self.project)?;
-                [Done::Published; 2]
-            }
+            Event::Publish => self.publish()?,
             Event::Promote(a, b) => {
                 if self.world.tip().is_some() {
                     self.world.promote([*a, *b], &[], false)?;
@@ -265,6 +278,7 @@ impl History {
             let number = |version: &Option<String>| version.as_ref().and_then(|text| text[1..].parse().ok());
             let standing = Standing::of(&self.world.files(), service);
             let declared = &mut self.project.0[index];
+            declared.present = true;
             declared.stable = number(&standing.stable).unwrap_or(declared.stable);
             declared.next = number(&standing.canary);
         }

@@ -92,13 +92,20 @@ fn prepared(
         set(tip, changes, format!("{folder}/summary"), format!("{}\n", shares.map_or("", String::as_str)))?;
         kept.insert(format!("{folder}/summary"));
     }
-    for file in prepared.keys().filter(|file| !kept.contains(*file)) {
-        // While anything of the service waits, the old version is still there to go back to.
-        let waits = Service::of_rollback(name, file).is_some_and(|service| service.any_waits(step, name));
-        if !waits {
-            changes.insert(file.clone(), None);
+    // While anything of the service waits, the old version is still there to go back to. A file that is gone is not: to
+    // put it back would make one that nobody lists.
+    let stays = |file: &String| {
+        let service = Service::of_rollback(name, file)?;
+        let path = file.strip_prefix(&format!("{}/files/", service.rollback(name)))?;
+        (service.any_waits(step, name) && step.text(&rendering.bundle, path).is_some()).then(|| service.rollback(name))
+    };
+    for file in prepared.keys() {
+        if let Some(folder) = stays(file) {
+            kept.insert(file.clone());
+            kept.insert(format!("{folder}/summary"));
         }
     }
+    changes.extend(prepared.into_keys().filter(|file| !kept.contains(file)).map(|file| (file, None)));
     Ok(())
 }
 

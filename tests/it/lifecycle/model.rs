@@ -61,6 +61,8 @@ pub(super) enum Traffic {
 pub(super) enum Done {
     Nothing,
     Published,
+    /// Published without the service.
+    Removed,
     Promoted(Traffic),
     RolledBack,
     Resumed,
@@ -92,6 +94,8 @@ pub(super) fn broken(done: Done, before: &Standing, after: &Standing, now: i64) 
                     Traffic::Silent => same || (before.weight == 0 && advanced),
                 }
         }
+        // Its record goes with the last of its files, and never while requests go to a new version or somebody holds it.
+        Done::Removed => same || (after.stable.is_none() && before.weight == 0 && !before.held && !after.held),
         Done::Published => {
             let same_release = (&before.stable, &before.canary) == (&after.stable, &after.canary);
             let went_back = after.weight == 0 && !after.finished;

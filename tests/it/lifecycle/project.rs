@@ -34,6 +34,10 @@ pub(super) enum Edit {
     End,
     /// The right version becomes the left one.
     Follow,
+    /// A left version that no release led to.
+    Jump,
+    /// The service goes, or comes back.
+    Remove,
     Stages(usize),
     Gates(usize),
     Caller(usize),
@@ -60,6 +64,8 @@ pub(super) struct Service {
     limited: bool,
     timeout: u32,
     exposed: bool,
+    /// It is declared.
+    pub(super) present: bool,
 }
 
 impl Project {
@@ -74,13 +80,20 @@ impl Project {
             limited: false,
             timeout: 1,
             exposed,
+            present: true,
         };
         Self([service(true), service(false)])
     }
 
     pub(super) fn edit(&mut self, service: usize, edit: &Edit) {
+        let alone = !self.0[1 - service].present;
         let service = &mut self.0[service];
         match edit {
+            Edit::Jump => {
+                service.newest += 1;
+                (service.stable, service.next) = (service.newest, None);
+            }
+            Edit::Remove => service.present = !service.present || alone,
             Edit::Release => {
                 service.newest += 1;
                 service.next = Some(service.newest);
@@ -108,7 +121,7 @@ impl Project {
              edge/gateway; listen 80 http; trusted-proxies 1 }}\nnamespace front {{\n"
         );
         text.extend(CALLERS.map(|caller| format!("  caller {caller}\n")));
-        for (name, service) in SERVICES.iter().zip(&self.0) {
+        for (name, service) in SERVICES.iter().zip(&self.0).filter(|(_, service)| service.present) {
             service.write(name, &mut text);
         }
         text.push_str("}\n");

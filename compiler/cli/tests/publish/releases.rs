@@ -47,3 +47,27 @@ fn a_release_is_recorded_with_the_first_of_its_routes() {
     publish();
     assert_eq!(deploy.tip("main"), tip);
 }
+
+#[test]
+fn a_rollback_brings_back_no_file_that_is_gone() {
+    let (git, deploy, project) = (Git::new(), Remote::new(), tempfile::tempdir().unwrap());
+    let run = |args: &[&str]| {
+        let args = [args, &["--repository", deploy.url()]].concat();
+        process::run(&mut meshc(&git, project.path(), &args), LIMIT).ended(0)
+    };
+    let publish = || run(&["publish", "--allow-dirty", "--settle", "1h"]);
+    std::fs::write(project.path().join("shop.mesh"), EXPOSED).unwrap();
+    publish();
+    // It is not exposed after all, while the mesh's route still waits for its subsets.
+    let allowed = EXPOSED.replace("expose shop.example.com on ingress", "allow anyone");
+    std::fs::write(project.path().join("shop.mesh"), allowed).unwrap();
+    publish();
+    run(&["verify"]);
+    let delegate = "prod/shop/web/virtual-service.shop.example.com.yaml";
+    let there = || deploy.tree("main").keys().any(|path| path.ends_with(delegate));
+    assert!(!there());
+    let args = ["rollback", "web", "--repository", deploy.url()];
+    let rolled_back = process::run(&mut meshc(&git, project.path(), &args), LIMIT);
+    assert!(!there(), "{rolled_back:?}");
+    run(&["verify"]);
+}
