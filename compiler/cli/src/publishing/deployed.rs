@@ -124,7 +124,7 @@ impl Deployed {
         let there = rollback::folders(commit)?;
         Ok(match &self.environments {
             Some(list) => list.iter().filter(|environment| there.contains(&environment.folder)).cloned().collect(),
-            None => there.into_iter().map(|folder| Environment::named(folder)).collect(),
+            None => there.into_iter().map(Environment::named).collect(),
         })
     }
 
