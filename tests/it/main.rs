@@ -4,6 +4,7 @@ mod authorization;
 mod examples;
 mod golden;
 mod kustomize;
+mod lifecycle;
 mod pages;
 mod plan;
 mod properties;

@@ -6,8 +6,8 @@
 //! skips others, and stops anywhere. After every applied or pruned object `check` asks, by Istio's semantics alone,
 //! what calls would meet. Neither of them knows the rules by which steps are made.
 
-mod check;
-mod cluster;
+pub(crate) mod check;
+pub(crate) mod cluster;
 mod project;
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use cluster::{Cluster, Commit};
 use project::Project;
 
 /// Files by path.
-type Files = BTreeMap<String, String>;
+pub(crate) type Files = BTreeMap<String, String>;
 
 /// As many steps as a change may take, each of them live before the next.
 const MOST_STEPS: usize = 3;

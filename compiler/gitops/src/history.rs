@@ -104,6 +104,22 @@ fn walk(remote: &Remote, tip: Oid, folder: &str, name: &Name) -> Result<(History
     }
 }
 
+/// When a file came to be as it is at `tip`, in seconds since 1970, as far as the history was fetched.
+pub fn written(remote: &Remote, tip: Oid, path: &str) -> Result<i64> {
+    let repository = remote.store().repository();
+    let id = |commit: Oid| -> Result<Option<Oid>> {
+        Ok(Commit::new(repository, Some(commit))?.entry(path)?.map(|(id, _)| id))
+    };
+    let (mut at, now) = (repository.find_commit(tip)?, id(tip)?);
+    while let Some(parent) = remote.store().parents(&at).first() {
+        if id(*parent)? != now {
+            break;
+        }
+        at = repository.find_commit(*parent)?;
+    }
+    Ok(at.time().seconds())
+}
+
 /// The value of a trailer of a commit's message.
 fn trailer(commit: &git2::Commit<'_>, name: &str) -> Option<String> {
     let message = commit.message().ok()?;

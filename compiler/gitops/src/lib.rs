@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `program` | the user's `git`, with a deadline: everything that touches a network or their checkout |
 //! | `store`, `remote` | our own bare repositories; the branch on its server |
+//! | `location`, `answer` | where a repository is; what its server's answer means |
 //! | `folder`, `record` | what a commit holds of an environment, and what that was rendered from |
 //! | `source`, `world` | where the sources stand in git; sources as a commit has them |
 //! | `next` | the next commit: for `plan` and for `publish` |
@@ -23,10 +24,12 @@
 //! libgit2 opens only repositories that this crate made. The user's own are asked through their `git`, and never
 //! written to.
 
+mod answer;
 pub mod commit;
 mod error;
 pub mod folder;
 pub mod history;
+pub mod location;
 pub mod message;
 pub mod next;
 mod pack;

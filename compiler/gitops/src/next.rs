@@ -31,7 +31,8 @@ pub struct Rendering {
     pub plans: BTreeMap<String, String>,
     /// What follows when this is live, because the records of releases change with it.
     pub follows: Vec<Waiting>,
-    /// Services that state a version, by logical namespace and name, with their shares: "v1 95 %, v2 5 %".
+    /// Services that state a version, by logical namespace and name, with their shares under a hold, which a promote does
+    /// not change: "v1 100 %, v2 0 %".
     pub releases: BTreeMap<(Text, Text), String>,
     /// What `source.json` is to say, where the sources were read from the tip; else it is the subject's.
     pub record: Option<Record>,

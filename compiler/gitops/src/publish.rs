@@ -48,6 +48,9 @@ pub enum Outcome {
         attempts: u32,
         /// What a further commit has to wait for; empty: all is published.
         waiting: Vec<Waiting>,
+        /// Why these sources are not the newest any more. Their own job may have looked before this commit arrived, and
+        /// have found nothing to change.
+        overtaken: Option<String>,
     },
     /// A branch for a pull request has the commit.
     Proposed {
@@ -132,13 +135,16 @@ pub fn publish<E: From<Error>>(
             return Ok(Outcome::Proposed { branch, commit: new.to_string(), files, waiting });
         }
         // Newer sources may have come while these were rendered, and may have found nothing to change.
-        if let Some(outcome) = superseded_by_branch(remote.location(), order)? {
-            return Ok(outcome);
+        if let Some(why) = superseded_by_branch(remote.location(), order)? {
+            return Ok(Outcome::Superseded { why });
         }
         (order.progress)(&format!("pushing to {}", remote.location()));
         match remote.push(tip, new)? {
             Pushed::Done => {
-                return Ok(Outcome::Published { commit: new.to_string(), files, attempts: attempt, waiting });
+                // What is pushed is pushed: a server of sources that does not answer now makes no error of it.
+                let overtaken = superseded_by_branch(remote.location(), order).ok().flatten();
+                let commit = new.to_string();
+                return Ok(Outcome::Published { commit, files, attempts: attempt, waiting, overtaken });
             }
             Pushed::Lost if started.elapsed() > order.patience => {
                 return Err(Error::LostRaces { attempts: attempt, during: started.elapsed() }.into());
@@ -184,8 +190,8 @@ pub fn recorded(commit: &Commit<'_>, subject: &Subject) -> Result<Option<Record>
 
 /// The source only moves forward.
 fn check_source(location: &Location, order: &Order<'_>, recorded: Option<&str>) -> Result<Option<Outcome>> {
-    if let Some(outcome) = superseded_by_branch(location, order)? {
-        return Ok(Some(outcome));
+    if let Some(why) = superseded_by_branch(location, order)? {
+        return Ok(Some(Outcome::Superseded { why }));
     }
     let Some(checkout) = order.checkout.filter(|_| order.subject.record.commit.is_some()) else { return Ok(None) };
     let Some(recorded) = recorded else { return Ok(None) };
@@ -211,9 +217,9 @@ fn check_source(location: &Location, order: &Order<'_>, recorded: Option<&str>) 
     )))
 }
 
-/// A source commit that its own branch has left behind. Not asked for the embedded repository, which works without a
-/// network.
-fn superseded_by_branch(location: &Location, order: &Order<'_>) -> Result<Option<Outcome>> {
+/// How the branch of a source commit has left it behind, if it has. Not asked for the embedded repository, which works
+/// without a network.
+fn superseded_by_branch(location: &Location, order: &Order<'_>) -> Result<Option<String>> {
     let Some(checkout) = order.checkout.filter(|_| order.subject.record.commit.is_some()) else { return Ok(None) };
     if *location == Location::Embedded {
         return Ok(None);
@@ -224,6 +230,5 @@ fn superseded_by_branch(location: &Location, order: &Order<'_>) -> Result<Option
     }
     let name = |id: &str| id.chars().take(10).collect::<String>();
     let branch = checkout.branch.as_deref().unwrap_or_default();
-    let why = format!("`{branch}` has moved on to {}, past {}", name(&tip), name(&checkout.commit));
-    Ok(Some(Outcome::Superseded { why }))
+    Ok(Some(format!("`{branch}` has moved on to {}, past {}", name(&tip), name(&checkout.commit))))
 }

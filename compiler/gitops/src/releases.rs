@@ -92,13 +92,20 @@ fn prepared(
         set(tip, changes, format!("{folder}/summary"), format!("{}\n", shares.map_or("", String::as_str)))?;
         kept.insert(format!("{folder}/summary"));
     }
-    for file in prepared.keys().filter(|file| !kept.contains(*file)) {
-        // While anything of the service waits, the old version is still there to go back to.
-        let waits = Service::of_rollback(name, file).is_some_and(|service| service.any_waits(step, name));
-        if !waits {
-            changes.insert(file.clone(), None);
+    // While anything of the service waits, the old version is still there to go back to. A file that is gone is not: to
+    // put it back would make one that nobody lists.
+    let stays = |file: &String| {
+        let service = Service::of_rollback(name, file)?;
+        let path = file.strip_prefix(&format!("{}/files/", service.rollback(name)))?;
+        (service.any_waits(step, name) && step.text(&rendering.bundle, path).is_some()).then(|| service.rollback(name))
+    };
+    for file in prepared.keys() {
+        if let Some(folder) = stays(file) {
+            kept.insert(file.clone());
+            kept.insert(format!("{folder}/summary"));
         }
     }
+    changes.extend(prepared.into_keys().filter(|file| !kept.contains(file)).map(|file| (file, None)));
     Ok(())
 }
 
@@ -116,8 +123,11 @@ fn ended(
         let is_plan = path.ends_with(PLAN);
         let known = rendering.releases.contains_key(&(service.namespace.into(), service.name.into()));
         if known {
-            // A plan without a release that it could be for: a promote has nothing to do there.
-            if is_plan && !rendering.plans.contains_key(path) && !service.weights_wait(rendering, step, name) {
+            // A plan without a release that it could be for: a promote has nothing to do there. A release that goes on
+            // without a word in the sources keeps the plan that it has.
+            let goes_on = || service.goes_on(tip, rendering, name);
+            let planned = rendering.plans.contains_key(path) || service.weights_wait(rendering, step, name);
+            if is_plan && !planned && !goes_on()? {
                 changes.insert(path.clone(), None);
             }
             continue;
@@ -173,6 +183,13 @@ impl<'p> Service<'p> {
 
     fn rollback(self, folder: &str) -> String {
         format!("rollback/{folder}/{}.{}", self.namespace, self.name)
+    }
+
+    /// Whether a release is recorded, and stays as it is.
+    fn goes_on(self, tip: &Commit<'_>, rendering: &Rendering, folder: &str) -> Result<bool> {
+        let path = format!("state/{folder}/{}/{}.json", self.namespace, self.name);
+        let recorded = if rendering.states.contains_key(&path) { None } else { tip.text(&path)? };
+        Ok(recorded.is_some_and(|text| state::parse(&text).is_ok_and(|record| record.canary.is_some())))
     }
 
     /// Whether a file that carries weights has to wait.

@@ -1,13 +1,15 @@
-//! Where the deploy repository is, and the two things that are done with it: learn what a branch points to, and move
-//! it forward by one commit.
+//! A branch of the deploy repository on its server, and the two things that are done with it: learn what it points to,
+//! and move it forward by one commit.
 
 use std::path::Path;
 use std::time::Duration;
 
 use git2::Oid;
 
+use crate::answer::{unreachable, words};
 use crate::error::{Error, Result};
-use crate::program::{Finished, Git};
+pub use crate::location::{Location, without_password};
+use crate::program::Git;
 use crate::store::{self, Store};
 
 /// The reference of our copy that follows the branch.
@@ -15,47 +17,6 @@ const TIP: &str = "refs/meshc/tip";
 
 /// How many commits the first deepening fetches, and how many times as many each further one.
 const FIRST_DEEPER: u32 = 8;
-
-/// A deploy repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Location {
-    /// The one in the project's own folder, which needs no server.
-    Embedded,
-    /// A URL, or an absolute path, as `git` takes it.
-    Url(String),
-}
-
-impl Location {
-    /// What a file or an option says: a URL as it is, a path relative to `folder`.
-    pub fn parse(text: &str, folder: &Path) -> Self {
-        let scp = text.split_once(':').is_some_and(|(host, _)| !host.contains('/') && host.len() > 1);
-        if text.contains("://") || scp || Path::new(text).is_absolute() {
-            return Location::Url(text.to_owned());
-        }
-        let joined = folder.join(text);
-        let path = joined.canonicalize().or_else(|_| std::path::absolute(&joined)).unwrap_or(joined);
-        Location::Url(path.to_string_lossy().into_owned())
-    }
-}
-
-impl Location {
-    /// How machines are told: `embedded`, or the URL without its password.
-    pub fn name(&self) -> String {
-        match self {
-            Location::Embedded => "embedded".to_owned(),
-            Location::Url(url) => without_password(url),
-        }
-    }
-}
-
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Location::Embedded => f.write_str("the embedded repository"),
-            Location::Url(url) => write!(f, "`{}`", without_password(url)),
-        }
-    }
-}
 
 /// How a push ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,17 +57,7 @@ impl Remote {
             Location::Embedded => Store::embedded(project, patience)?,
             Location::Url(url) => Store::copy_of(project, url, patience)?,
         };
-        let settings = settings.to_vec();
-        Ok(Self {
-            location,
-            branch: branch.to_owned(),
-            store,
-            settings,
-            deadline,
-            deeper: FIRST_DEEPER,
-            hooks: true,
-            moved: std::cell::Cell::new(false),
-        })
+        Ok(Self::of(store, location, branch, settings, deadline))
     }
 
     /// Opens a repository for a rollback: it waits for nobody who publishes from the same folder, and no pre-push hook
@@ -122,17 +73,20 @@ impl Remote {
             Location::Embedded => Store::embedded_at_once(project)?,
             Location::Url(url) => Store::copy_at_once(project, url, deadline.max(Duration::from_secs(60)))?,
         };
-        let settings = settings.to_vec();
-        Ok(Self {
+        Ok(Self { hooks: false, ..Self::of(store, location, branch, settings, deadline) })
+    }
+
+    fn of(store: Store, location: Location, branch: &str, settings: &[(String, String)], deadline: Duration) -> Self {
+        Self {
             location,
             branch: branch.to_owned(),
             store,
-            settings,
+            settings: settings.to_vec(),
             deadline,
             deeper: FIRST_DEEPER,
-            hooks: false,
+            hooks: true,
             moved: std::cell::Cell::new(false),
-        })
+        }
     }
 
     /// Where it is.
@@ -285,72 +239,9 @@ impl Remote {
     }
 }
 
-/// Why a server could not be used: it knows the user or the repository and says no, which no second try changes, or it
-/// could not be reached.
-fn unreachable(url: &str, finished: &Finished) -> Error {
-    let url = without_password(url);
-    if finished.stderr.lines().any(is_denial) {
-        return Error::Rejected { what: format!("access to `{url}`"), words: finished.stderr.clone() };
-    }
-    let said = finished.stderr.trim();
-    let said = if said.is_empty() { "it did not say why" } else { said };
-    Error::Unreachable(format!("`git` could not use `{url}`: {said}"))
-}
-
-/// Whether a line of `git` says that the server refused the user. HTTP's are from git 2.39 (http.c, remote-curl.c,
-/// credential.c), whose messages `LC_ALL=C` keeps in English; the others are OpenSSH's and what GitHub and GitLab answer
-/// to an ssh key without permission.
-fn is_denial(line: &str) -> bool {
-    ["returned error: 401", "returned error: 403", "Authentication failed for", "could not read Username for"]
-        .iter()
-        .chain(&["could not read Password for", "Permission denied (", "ERROR: Permission to", "not allowed to push"])
-        .any(|words| line.contains(words))
-}
-
-/// A URL as it may be printed.
-pub fn without_password(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            match authority.rsplit_once('@') {
-                Some((user, host)) => {
-                    format!("{scheme}://{}@{host}{path}", user.split(':').next().unwrap_or_default())
-                }
-                None => url.to_owned(),
-            }
-        }
-        None => url.to_owned(),
-    }
-}
-
-/// What the server said: the lines that git marks as its own, or else all that git said.
-fn words(finished: &Finished) -> String {
-    let remote: Vec<&str> = finished
-        .stderr
-        .lines()
-        .filter_map(|line| line.strip_prefix("remote:"))
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let text = String::from_utf8_lossy(&finished.stdout);
-    let reasons = text.lines().filter_map(|line| line.strip_prefix('!')?.rsplit('\t').next());
-    let mut lines: Vec<&str> = remote;
-    lines.extend(reasons);
-    if lines.is_empty() { finished.stderr.clone() } else { lines.join("\n") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_told_from_urls() {
-        let here = Path::new("/project");
-        for url in ["git@git.example.com:a/b.git", "https://git.example.com/a", "ssh://h/a", "/srv/a.git", "host:a"] {
-            assert_eq!(Location::parse(url, here), Location::Url(url.to_owned()));
-        }
-        assert_eq!(Location::parse("../deploy.git", here), Location::Url("/project/../deploy.git".to_owned()));
-    }
 
     /// Adds a commit to a branch, as somebody else would.
     fn commit(repository: &git2::Repository, name: &str) -> Oid {
@@ -409,33 +300,5 @@ mod tests {
             reach(&remote, tip);
         }
         assert_eq!(reach(&remote, tip), 26);
-    }
-
-    #[test]
-    fn a_server_that_says_no_is_told_from_one_that_is_not_there() {
-        let said = |stderr: &str| Finished { code: Some(128), stdout: Vec::new(), stderr: stderr.to_owned() };
-        for denial in [
-            "fatal: unable to access 'https://h/a/': The requested URL returned error: 403",
-            "fatal: Authentication failed for 'https://h/a/'",
-            "fatal: could not read Username for 'https://h': terminal prompts disabled",
-            "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.",
-            "ERROR: Permission to a/b.git denied to c.\nfatal: Could not read from remote repository.",
-            "GitLab: You are not allowed to push code to this project.\nfatal: Could not read from remote repository.",
-        ] {
-            let error = unreachable("https://me:secret@h/a", &said(denial));
-            assert!(matches!(&error, Error::Rejected { words, .. } if words == denial), "{error:?}");
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
-        for other in ["", "fatal: unable to connect to h: Connection refused", "The requested URL returned error: 503"]
-        {
-            assert!(matches!(unreachable("https://h/a", &said(other)), Error::Unreachable(_)), "{other}");
-        }
-    }
-
-    #[test]
-    fn passwords_are_not_printed() {
-        assert_eq!(without_password("https://me:secret@h/a"), "https://me@h/a");
-        assert_eq!(without_password("https://h/a@b:c"), "https://h/a@b:c");
-        assert_eq!(without_password("git@h:a"), "git@h:a");
     }
 }

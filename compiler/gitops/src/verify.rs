@@ -47,8 +47,8 @@ pub fn drift<'p>(
         let why = match &held {
             // The lock has the digest of the held form, and the file may be in any stage of its release.
             Some(held) if digest(held.as_bytes()) == *expected => wrong_weights(commit, name, path, &text)?,
-            // Its release had ended, and was rolled back while the way back was still there.
-            Some(held) if text == *held && is_held_at_its_end(commit, name, path)? => None,
+            // Its release was over, and was rolled back while the way back was still there.
+            Some(held) if text == *held && is_back(commit, name, path)? => None,
             _ if digest(text.as_bytes()) == *expected => None,
             _ => Some("differs from what meshc wrote".to_owned()),
         };
@@ -68,16 +68,17 @@ fn prepared(commit: &Commit<'_>, name: &str, path: &str) -> Result<Option<String
     }
 }
 
-/// Whether the service whose file it is has a hold, and a release that is finished.
-fn is_held_at_its_end(commit: &Commit<'_>, name: &str, path: &str) -> Result<bool> {
+/// Whether the service whose file it is has a release that is over, and was taken back: it has a hold, or, as a resume
+/// leaves it, no request on its new version. A release that is over is finished, or has no plan any more.
+fn is_back(commit: &Commit<'_>, name: &str, path: &str) -> Result<bool> {
     let mut parts = path.split('/').skip(1);
     let (Some(namespace), Some(service)) = (parts.next(), parts.next()) else { return Ok(false) };
     let state = format!("state/{name}/{namespace}/{service}");
-    if commit.entry(&format!("{state}.hold"))?.is_none() {
-        return Ok(false);
-    }
-    let recorded = commit.text(&format!("{state}.json"))?;
-    Ok(recorded.is_some_and(|text| state::parse(&text).is_ok_and(|record| record.finished)))
+    let Some(recorded) = commit.text(&format!("{state}.json"))? else { return Ok(false) };
+    let Ok(record) = state::parse(&recorded) else { return Ok(false) };
+    let over = record.finished || commit.entry(&format!("{state}.plan.json"))?.is_none();
+    let back = commit.entry(&format!("{state}.hold"))?.is_some() || (record.canary.is_some() && record.weight == 0);
+    Ok(over && back)
 }
 
 /// What is wrong with the weights of a file: published weights are a function of plan, state and hold.

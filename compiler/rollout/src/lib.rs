@@ -7,12 +7,13 @@
 //!
 //! | file | is |
 //! |---|---|
+//! | `render` | sources against the releases that a commit records: what a publish is to bring |
 //! | `plan`, `query` | the compiled plan of a release, and its questions in PromQL |
 //! | `measure`, `prometheus` | the questions put, and to whom |
 //! | `judge`, `evidence`, `decide` | what follows: pure |
 //! | `promote`, `message` | the loop: at most one commit for all services that are due, and what it says |
 //!
-//! Nothing is compiled here, and no source is read: what a promote needs is in the deploy repository.
+//! A promote compiles nothing and reads no source: what it needs is in the deploy repository.
 
 pub mod decide;
 pub mod evidence;
@@ -23,3 +24,4 @@ pub mod plan;
 pub mod prometheus;
 pub mod promote;
 pub mod query;
+pub mod render;

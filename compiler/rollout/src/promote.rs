@@ -1,6 +1,8 @@
 //! Promoting: one commit for all releases that are due, or none. The decision holds only for the state, plan and hold
 //! that it was made from: where one of them changed meanwhile, it is dropped, and the next run decides anew.
 
+mod together;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -102,7 +104,7 @@ pub fn promote(remote: &mut Remote, order: &Order<'_>) -> Result<Outcome> {
         if let Some((name, why)) = found.first() {
             return Err(Error::Refused(format!("nothing was promoted: {name}: {why}")));
         }
-        together(&mut candidates);
+        together::decide(&mut candidates);
     }
     for attempt in 1_u32.. {
         let Some(tip) = remote.tip()? else { return Err(nothing(remote, order)) };
@@ -260,33 +262,6 @@ fn names(commit: &Commit<'_>, order: &Order<'_>) -> Result<Vec<Name>> {
     Ok(found)
 }
 
-/// Services that are released as one: none goes on before all are due. What fails is taken back all the same, and the
-/// others with it.
-fn together(candidates: &mut [Candidate]) {
-    let failed = candidates.iter().find_map(|candidate| match &candidate.report.decided.decision {
-        Decision::Abort { why } => Some((candidate.name.to_string(), why.clone())),
-        _ => None,
-    });
-    let behind = candidates.iter().find_map(|candidate| match &candidate.report.decided.decision {
-        Decision::Wait { .. } | Decision::Approve { .. } => Some(candidate.name.to_string()),
-        _ => None,
-    });
-    for candidate in candidates.iter_mut() {
-        let decision = &mut candidate.report.decided.decision;
-        match (&failed, &behind, &decision) {
-            (_, _, Decision::Abort { .. }) => {}
-            (Some((name, why)), ..) if candidate.record.weight > 0 && candidate.ground.hold.is_none() => {
-                *decision = Decision::Abort { why: format!("it is released together with {name}: {why}") };
-            }
-            (None, Some(name), Decision::Advance { .. } | Decision::Finish { .. }) => {
-                *decision =
-                    Decision::Wait { why: format!("it is released together with {name}, which waits"), until: None };
-            }
-            _ => {}
-        }
-    }
-}
-
 /// What all decisions that still hold change. `late` is how many seconds ago they were made.
 fn changes(
     commit: &Commit<'_>,
@@ -296,6 +271,7 @@ fn changes(
     faults: &mut Vec<(Name, String)>,
 ) -> Result<(Changes<'static>, Blobs)> {
     let (mut texts, mut blobs) = (Changes::new(), Blobs::new());
+    let mut stuck = None;
     for candidate in candidates.iter_mut().filter(|candidate| acts(&candidate.report)) {
         match &candidate.report.decided.decision {
             Decision::Advance { to } => match rewritten(commit, order.folder, candidate, *to)? {
@@ -304,7 +280,10 @@ fn changes(
                     let record = recorded(candidate, order, *to, late);
                     texts.insert(candidate.name.state(order.folder, "json"), Some(Cow::Owned(record.to_text())));
                 }
-                Err(why) => candidate.report.decided.decision = Decision::Wait { why, until: None },
+                Err(why) => {
+                    candidate.report.decided.decision = Decision::Wait { why, until: None };
+                    stuck = Some(candidate.name.to_string());
+                }
             },
             Decision::Finish { .. } => {
                 let record = recorded(candidate, order, candidate.record.weight, late);
@@ -327,6 +306,10 @@ fn changes(
             }
             Decision::Wait { .. } | Decision::Approve { .. } => {}
         }
+    }
+    if let (Some(name), true) = (stuck, order.together) {
+        together::wait_for(&name, candidates);
+        return Ok((Changes::new(), Blobs::new()));
     }
     Ok((texts, blobs))
 }

@@ -18,7 +18,7 @@ type Port = (String, &'static str, u16);
 
 /// Judges a cluster after each object.
 #[derive(Debug)]
-pub(super) struct Checker {
+pub(crate) struct Checker {
     /// What was declared since everything that was declared was live: calls that are admitted in all of these, and
     /// hosts that have routes in all of these, must work throughout.
     declared: Vec<Declared>,
@@ -42,7 +42,7 @@ struct Declared {
 }
 
 impl Checker {
-    pub(super) fn new(nothing: &Commit) -> Self {
+    pub(crate) fn new(nothing: &Commit) -> Self {
         let namespaces = NAMESPACES.iter().copied().chain([RENAMED]);
         let workloads =
             namespaces.flat_map(|namespace| SERVICES.map(|service| (namespace.to_owned(), service))).collect();
@@ -63,7 +63,7 @@ impl Checker {
     }
 
     /// Something else is declared.
-    pub(super) fn declare(&mut self, desired: &Commit) {
+    pub(crate) fn declare(&mut self, desired: &Commit) {
         self.gateways.extend(desired.names().into_iter().filter(|(kind, ..)| kind == "Gateway"));
         let objects: BTreeMap<&Name, &Value> = desired.objects().collect();
         let hosts = objects
@@ -80,13 +80,13 @@ impl Checker {
     }
 
     /// Everything that is declared is live.
-    pub(super) fn reached(&mut self, desired: &Commit) {
+    pub(crate) fn reached(&mut self, desired: &Commit) {
         self.declared.clear();
         self.declare(desired);
     }
 
     /// What is wrong now.
-    pub(super) fn check(&mut self, cluster: &BTreeMap<Name, Value>, changed: &Name, calls: &mut usize) -> Vec<String> {
+    pub(crate) fn check(&mut self, cluster: &BTreeMap<Name, Value>, changed: &Name, calls: &mut usize) -> Vec<String> {
         let mut problems = Vec::new();
         self.routes(cluster, &mut problems);
         if ["AuthorizationPolicy", "PeerAuthentication", "DestinationRule"].contains(&changed.0.as_str()) {

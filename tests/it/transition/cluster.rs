@@ -7,27 +7,27 @@ use yaml_serde::Value;
 use super::Files;
 
 /// Kind, namespace, name.
-pub(super) type Name = (String, String, String);
+pub(crate) type Name = (String, String, String);
 
 /// A commit, as controllers see it.
 #[derive(Debug)]
-pub(super) struct Commit {
-    pub(super) files: Files,
+pub(crate) struct Commit {
+    pub(crate) files: Files,
     /// Objects that the kustomization of each folder lists.
     folders: BTreeMap<String, BTreeMap<Name, Value>>,
 }
 
 /// One object of a sync.
 #[derive(Debug)]
-pub(super) struct Action {
+pub(crate) struct Action {
     folder: String,
-    pub(super) name: Name,
+    pub(crate) name: Name,
     /// None: it is pruned.
-    pub(super) value: Option<Value>,
+    pub(crate) value: Option<Value>,
 }
 
 impl Commit {
-    pub(super) fn new(files: Files) -> Self {
+    pub(crate) fn new(files: Files) -> Self {
         let mut folders: BTreeMap<String, BTreeMap<Name, Value>> = BTreeMap::new();
         for (path, text) in &files {
             let parts: Vec<&str> = path.split('/').collect();
@@ -49,11 +49,16 @@ impl Commit {
         Self { files, folders }
     }
 
-    pub(super) fn objects(&self) -> impl Iterator<Item = (&Name, &Value)> {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&Name, &Value)> {
         self.folders.values().flatten()
     }
 
-    pub(super) fn names(&self) -> BTreeSet<Name> {
+    /// Folders of namespaces.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &String> {
+        self.folders.keys()
+    }
+
+    pub(crate) fn names(&self) -> BTreeSet<Name> {
         self.objects().map(|(name, _)| name.clone()).collect()
     }
 }
@@ -65,7 +70,7 @@ fn name(object: &Value) -> Name {
 
 /// What is applied.
 #[derive(Debug, Default)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     objects: BTreeMap<Name, Value>,
     /// Whose each object is.
     owners: BTreeMap<Name, String>,
@@ -74,32 +79,32 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) fn objects(&self) -> &BTreeMap<Name, Value> {
+    pub(crate) fn objects(&self) -> &BTreeMap<Name, Value> {
         &self.objects
     }
 
-    pub(super) fn names(&self) -> BTreeSet<Name> {
+    pub(crate) fn names(&self) -> BTreeSet<Name> {
         self.objects.keys().cloned().collect()
     }
 
     /// The applications: one for each folder that any commit had.
-    pub(super) fn folders(&self, commits: &[Commit]) -> Vec<String> {
+    pub(crate) fn folders(&self, commits: &[Commit]) -> Vec<String> {
         let all: BTreeSet<&String> = commits.iter().flat_map(|commit| commit.folders.keys()).collect();
         all.into_iter().cloned().collect()
     }
 
     /// The commit that an application looked at last.
-    pub(super) fn revision(&self, folder: &str) -> usize {
+    pub(crate) fn revision(&self, folder: &str) -> usize {
         self.revisions.get(folder).copied().unwrap_or_default()
     }
 
     /// The newest commit that any application looked at.
-    pub(super) fn newest(&self) -> usize {
+    pub(crate) fn newest(&self) -> usize {
         self.revisions.values().copied().max().unwrap_or_default()
     }
 
     /// What a sync of an application has to do. A folder that a commit lacks is an error there, and nothing is done.
-    pub(super) fn actions(&mut self, folder: &str, revision: usize, commit: &Commit) -> Vec<Action> {
+    pub(crate) fn actions(&mut self, folder: &str, revision: usize, commit: &Commit) -> Vec<Action> {
         let Some(wanted) = commit.folders.get(folder) else { return Vec::new() };
         self.revisions.insert(folder.to_owned(), revision);
         let action = |name: &Name, value: Option<&Value>| Action {
@@ -115,7 +120,7 @@ impl Cluster {
             .collect()
     }
 
-    pub(super) fn apply(&mut self, action: &Action) {
+    pub(crate) fn apply(&mut self, action: &Action) {
         match &action.value {
             Some(value) => {
                 self.objects.insert(action.name.clone(), value.clone());

@@ -1,12 +1,14 @@
 //! `meshc status`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
 use meshc_core::state;
 use meshc_gitops::folder::Commit;
+use meshc_gitops::history;
 use meshc_gitops::publish::now;
-use meshc_gitops::record::Record;
+use meshc_gitops::record::{self, Record};
 use meshc_gitops::rollback::Standing;
 use meshc_gitops::status::{self, Release, Status};
 use serde::Serialize;
@@ -31,6 +33,13 @@ pub(crate) struct StatusArgs {
     place: PlaceArgs,
 }
 
+/// How long a commit may take to be live, where nobody says how long: what Argo CD needs.
+const LONGEST_SETTLE: Duration = Duration::from_secs(240);
+
+/// For how many seconds a further commit may be late: the generated workflows publish every five minutes, and hosts start
+/// scheduled jobs late.
+const PATIENCE: i64 = 15 * 60;
+
 /// One environment.
 struct Shown<'s> {
     environment: &'s Environment,
@@ -39,6 +48,8 @@ struct Shown<'s> {
     at: Option<i64>,
     /// Nothing where nothing of it is published.
     status: Option<Status>,
+    /// When a further commit can be made, in seconds since 1970; nothing where none is to follow.
+    due: Option<i64>,
     figures: Option<Figures>,
 }
 
@@ -67,17 +78,18 @@ fn of_branch<'s>(opened: &'s Opened<'s>, kept: &BTreeMap<String, Figures>) -> Re
     let at = opened.tip.map(|tip| status::time(repository, tip)).transpose()?;
     let mut list = Vec::new();
     for environment in &opened.environments {
-        let status = Some(status::of(&commit, &environment.folder)?);
+        let status = status::of(&commit, &environment.folder)?;
+        let due = due(opened, environment, &status)?;
         let figures = kept.get(&environment.folder).copied();
-        list.push(Shown { environment, opened, at, status, figures });
+        list.push(Shown { environment, opened, at, status: Some(status), due, figures });
     }
     let missing = opened.deployed.asked().filter(|asked| opened.environments.iter().all(|e| e.folder != asked.folder));
-    list.extend(missing.map(|environment| Shown { environment, opened, at, status: None, figures: None }));
+    list.extend(missing.map(|environment| Shown { environment, opened, at, status: None, due: None, figures: None }));
     Ok(list)
 }
 
 fn human(shown_one: &Shown<'_>) -> String {
-    let Shown { environment, opened, at, status, figures } = shown_one;
+    let Shown { environment, opened, at, status, due, figures } = shown_one;
     let place = opened.deployed.describe();
     let Some(status) = status else {
         return format!("{BOLD}{}{PLAIN}: nothing is published on {place}\n", environment.name);
@@ -86,7 +98,7 @@ fn human(shown_one: &Shown<'_>) -> String {
     let since = at.map(|at| format!(", {}", shown(at))).unwrap_or_default();
     let mut text = format!("{BOLD}{}{PLAIN} on {place}, at {tip}{since}\n", environment.name);
     match &status.record {
-        Ok(Some(record)) => text.push_str(&source(record)),
+        Ok(Some(record)) => text.push_str(&source(record, *due)),
         Ok(None) => text.push_str(&format!(
             "  {RED}from where it was rendered is not known{PLAIN}: `state/{}/source.json` is missing\n",
             status.folder
@@ -113,14 +125,35 @@ fn human(shown_one: &Shown<'_>) -> String {
     text
 }
 
-fn source(record: &Record) -> String {
+/// When the next commit can be made: when the last one of a publish is live.
+fn due(opened: &Opened<'_>, environment: &Environment, status: &Status) -> Result<Option<i64>, Failure> {
+    let unfinished = matches!(&status.record, Ok(Some(record)) if record.unfinished);
+    let Some(tip) = opened.tip.filter(|_| unfinished) else { return Ok(None) };
+    let written = history::written(&opened.remote, tip, &record::path(&environment.folder))?;
+    let settle = environment.settle.unwrap_or(LONGEST_SETTLE);
+    Ok(Some(written.saturating_add(i64::try_from(settle.as_secs()).unwrap_or(i64::MAX))))
+}
+
+/// Whether a commit that could be made at `due` should have been made by now.
+fn is_overdue(due: i64) -> bool {
+    due.saturating_add(PATIENCE) < now()
+}
+
+fn source(record: &Record, due: Option<i64>) -> String {
     let from = match &record.commit {
         Some(commit) => commit.chars().take(10).collect(),
         None => "sources that no commit has".to_owned(),
     };
     let branch = record.branch.as_ref().map(|branch| format!(" of `{branch}`")).unwrap_or_default();
-    let unfinished =
-        if record.unfinished { "\n  unfinished: a further commit is to follow (`meshc publish`)" } else { "" };
+    let unfinished = match due {
+        None => String::new(),
+        Some(due) if is_overdue(due) => format!(
+            "\n  {RED}overdue{PLAIN}: a further commit could be made since {}: does the job that runs `meshc publish` on a \
+             schedule run?",
+            shown(due)
+        ),
+        Some(due) => format!("\n  unfinished: a further commit is to follow, from {} on (`meshc publish`)", shown(due)),
+    };
     format!("  `{}` from {from}{branch}, by meshc {}{unfinished}\n", record.mesh, record.compiler)
 }
 
@@ -178,6 +211,8 @@ struct EnvironmentDocument<'a> {
     source_branch: Option<&'a str>,
     compiler: Option<&'a str>,
     unfinished: bool,
+    due: Option<i64>,
+    overdue: bool,
     problem: Option<&'a str>,
     stopped: Option<&'a str>,
     releases: Vec<ReleaseDocument<'a>>,
@@ -201,7 +236,7 @@ struct ReleaseDocument<'a> {
 /// The status, as `docs/formats.md` describes it.
 fn json(list: &[Shown<'_>]) -> String {
     let environments = list.iter().filter_map(|shown| {
-        let Shown { environment, opened, at, status, figures } = shown;
+        let Shown { environment, opened, at, status, due, figures } = shown;
         let status = status.as_ref()?;
         let record = status.record.as_ref().ok().and_then(Option::as_ref);
         Some(EnvironmentDocument {
@@ -216,6 +251,8 @@ fn json(list: &[Shown<'_>]) -> String {
             source_branch: record.and_then(|record| record.branch.as_deref()),
             compiler: record.map(|record| record.compiler.as_str()),
             unfinished: record.is_some_and(|record| record.unfinished),
+            due: *due,
+            overdue: due.is_some_and(is_overdue),
             problem: status.record.as_ref().err().map(String::as_str),
             stopped: status.stopped.as_deref(),
             releases: status.releases.iter().map(release_document).collect(),

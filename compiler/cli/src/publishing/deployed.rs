@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use meshc_core::check::environment;
 use meshc_core::diagnostic::{Diagnostics, Severity};
 use meshc_core::lower::declaration::{EnvironmentDecl, SyncEngine};
+use meshc_core::model::traffic::Millis;
 use meshc_core::project::{self, Project};
 use meshc_core::syntax;
 use meshc_gitops::commit::Identity;
@@ -53,6 +55,8 @@ pub(crate) struct Environment {
     pub(crate) folder: String,
     /// Who applies it, where that is known.
     pub(crate) sync: Option<SyncEngine>,
+    /// How long a commit may take to be live, where that is known.
+    pub(crate) settle: Option<Duration>,
 }
 
 /// One branch of a deploy repository.
@@ -107,13 +111,20 @@ impl Place {
     }
 }
 
+impl Environment {
+    /// One of which nothing more is known, in the folder of its name.
+    pub(crate) fn named(name: String) -> Self {
+        Self { folder: name.clone(), name, sync: None, settle: None }
+    }
+}
+
 impl Deployed {
     /// Its environments, as far as the tip has something of them.
     pub(crate) fn environments(&self, commit: &Commit<'_>) -> Result<Vec<Environment>, Failure> {
         let there = rollback::folders(commit)?;
         Ok(match &self.environments {
             Some(list) => list.iter().filter(|environment| there.contains(&environment.folder)).cloned().collect(),
-            None => there.into_iter().map(|folder| Environment { name: folder.clone(), folder, sync: None }).collect(),
+            None => there.into_iter().map(Environment::named).collect(),
         })
     }
 
@@ -137,7 +148,7 @@ impl Deployed {
 fn typed(project: &Path, args: &PlaceArgs, repository: &str) -> Deployed {
     let name = args.environment.clone().or_else(|| args.folder.clone());
     let folder = args.folder.clone().or_else(|| args.environment.clone());
-    let environments = name.zip(folder).map(|(name, folder)| vec![Environment { name, folder, sync: None }]);
+    let environments = name.zip(folder).map(|(name, folder)| vec![Environment { folder, ..Environment::named(name) }]);
     Deployed {
         location: if repository == "embedded" { Location::Embedded } else { Location::parse(repository, project) },
         branch: args.branch.clone().unwrap_or_else(|| "main".to_owned()),
@@ -187,7 +198,10 @@ fn of_project(session: &Session, args: &PlaceArgs) -> Result<Option<Vec<Deployed
         let stated = deploy.and_then(|deploy| deploy.folder.as_ref()).map(ToString::to_string);
         let folder = stated.unwrap_or_else(|| name.to_owned());
         let sync = openings.iter().find_map(|opening| opening.sync.as_ref()).map(|sync| sync.value);
-        let environment = Environment { name: name.to_owned(), folder, sync };
+        let stated = openings.iter().find_map(|opening| opening.settle.as_ref()).map(|settle| settle.value);
+        let Millis(settle) = environment::settle(stated, sync);
+        let settle = Some(Duration::from_millis(settle));
+        let environment = Environment { name: name.to_owned(), folder, sync, settle };
         match groups.iter_mut().find(|group| group.location == location && group.branch == branch) {
             Some(group) => group.environments.get_or_insert_default().push(environment),
             None => groups.push(Deployed { location, branch, environments: Some(vec![environment]) }),
@@ -260,7 +274,7 @@ fn of_clone(git: &Git, args: &PlaceArgs) -> Result<(Vec<Deployed>, PathBuf), Fai
             found.unwrap_or_else(|| "main".to_owned())
         }
     };
-    let only = |folder: &String| vec![Environment { name: folder.clone(), folder: folder.clone(), sync: None }];
+    let only = |folder: &String| vec![Environment::named(folder.clone())];
     let environments = args.environment.as_ref().map(only);
     Ok((vec![Deployed { location: Location::parse(&url, &top), branch, environments }], top))
 }

@@ -3,39 +3,45 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::folder::Folder;
 
 /// A server that knows what time it is, and how many of ten thousand requests to the new version fail.
-struct Prometheus {
-    url: String,
-    time: Arc<AtomicI64>,
-    failing: Arc<AtomicU64>,
+pub(crate) struct Prometheus {
+    pub(crate) url: String,
+    pub(crate) time: Arc<AtomicI64>,
+    pub(crate) failing: Arc<AtomicU64>,
+    /// Of these services alone; nothing: of all.
+    pub(crate) of: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Prometheus {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (time, failing) = (Arc::new(AtomicI64::new(1_000_000_000)), Arc::new(AtomicU64::new(0)));
         let (clock, fails) = (Arc::clone(&time), Arc::clone(&failing));
+        let of = Arc::new(Mutex::new(None));
+        let failing_of = Arc::clone(&of);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
                 let query = query(&mut stream);
-                let answer = answer(&query, clock.load(Ordering::SeqCst), fails.load(Ordering::SeqCst));
+                let meant = failing_of.lock().unwrap().is_none_or(|name| query.contains(&format!("=~\"{name}\"")));
+                let failing = if meant { fails.load(Ordering::SeqCst) } else { 0 };
+                let answer = answer(&query, clock.load(Ordering::SeqCst), failing);
                 let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", answer.len());
                 let _ = stream.write_all(format!("{head}{answer}").as_bytes());
             }
         });
-        Self { url, time, failing }
+        Self { url, time, failing, of }
     }
 
     /// Lets time pass.
-    fn pass(&self, seconds: i64) {
+    pub(crate) fn pass(&self, seconds: i64) {
         self.time.fetch_add(seconds, Ordering::SeqCst);
     }
 }
@@ -169,8 +175,10 @@ fn a_release_goes_from_its_first_line_to_its_last_commit() {
     let said = shop.promote(&[]);
     assert!(said.contains("shop/web: v2 0 % -> 5 %"), "{said}");
     assert_eq!(shop.weights(), ["95", "5"]);
-    // Not before its time, and no commit for waiting.
+    // Not before its time, and no commit for waiting, nor for a publish without anything new.
     let tip = shop.git(&["rev-parse", "main"]);
+    shop.publish();
+    assert_eq!(shop.git(&["rev-parse", "main"]), tip);
     shop.prometheus.pass(60);
     assert!(shop.promote(&[]).contains("may not be live yet"));
     shop.prometheus.pass(60);

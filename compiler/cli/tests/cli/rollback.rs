@@ -4,7 +4,9 @@
 mod clones;
 mod cluster;
 mod look;
+mod promotes;
 mod races;
+mod replay;
 mod same;
 mod script;
 mod shop;
@@ -102,6 +104,27 @@ fn after_the_last_stage_it_works_while_the_old_version_is_kept() {
     shop.promoted("web", 100);
     shop.meshc(&["rollback", "web"]).ended(0);
     assert_eq!(shop.weights("main", "web"), [100, 0]);
+}
+
+#[test]
+fn a_release_that_is_being_given_up_can_be_rolled_back_and_resumed() {
+    let shop = Shop::published();
+    shop.promoted("web", 5);
+    shop.edit("version v1 -> v2", "version v1");
+    let publish = ["publish", "--allow-dirty", "--settle", "0s"];
+    // Everything is back; then routes lead to the old version alone, and the subset of the new one is still there.
+    shop.meshc(&publish).ended(0);
+    shop.meshc(&publish).ended(0);
+    assert_eq!(shop.weights("main", "web"), Vec::<u32>::new());
+    shop.meshc(&["rollback", "web"]).ended(0);
+    assert_eq!(shop.weights("main", "web"), [100, 0]);
+    shop.verify();
+    shop.meshc(&["resume", "web"]).ended(0);
+    shop.verify();
+    shop.meshc(&[&publish[..], &["--until-done"]].concat()).ended(0);
+    assert_eq!(shop.weights("main", "web"), Vec::<u32>::new());
+    shop.verify();
+    assert!(!shop.server.tree("main").keys().any(|path| path.starts_with("rollback/prod/shop.web/")));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod order;
 mod ownership;
 mod races;
 mod refusals;
+mod releases;
 mod steps;
 mod team;
 mod transports;

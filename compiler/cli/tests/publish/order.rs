@@ -148,6 +148,26 @@ fn a_job_that_is_overtaken_by_a_revert_while_it_computes_gives_way() {
 }
 
 #[test]
+fn a_job_whose_push_is_overtaken_by_a_revert_says_so() {
+    let team = Arc::new(Team::new());
+    let a = team.push("A", 10);
+    let job = team.job(&a);
+    // A's push is under way when the revert is pushed, whose job finds nothing to change.
+    let reverts = Arc::clone(&team);
+    let daemon = GitDaemon::before_requests(team.deploy.root(), move |service, number| {
+        if (service, number) == (Service::Push, 0) {
+            let b = reverts.push("Revert A", 5);
+            reverts.publish(&reverts.job(&b), &[]).ended(0);
+        }
+    });
+    let run = publish(team.git(), job.path(), &daemon.url("deploy.git"), &[]).ended(0);
+    assert!(run.stdout.contains("`main` has moved on to") && run.stdout.contains("while this was pushed"), "{run:?}");
+    // The next run of the schedule is for the newest sources.
+    team.publish(&team.job("main"), &[]).ended(0);
+    assert_eq!(team.timeout(), 5);
+}
+
+#[test]
 fn diverged_sources_are_refused() {
     let team = Team::new();
     let a = team.push("A", 10);

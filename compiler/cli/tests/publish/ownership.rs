@@ -55,6 +55,32 @@ fn a_file_that_was_edited_by_hand_is_not_overwritten() {
 }
 
 #[test]
+fn a_file_that_cannot_be_understood_any_more_is_not_overwritten_either() {
+    for (path, text) in [
+        ("shop/shop/web/virtual-service.yaml", "\t: no YAML\n"),
+        ("shop/shop/web/virtual-service.yaml", "<<<<<<< HEAD\n"),
+        ("shop/shop/web/authorization-policy.yaml", ""),
+        ("shop/shop/web/authorization-policy.yaml", "kind: ConfigMap\n"),
+        ("shop/shop/peer-authentication.yaml", "- a\n- list\n"),
+        ("shop/shop/kustomization.yaml", "{\n"),
+    ] {
+        let team = Team::new();
+        let tip = team.deploy.commit("main", "A merge that went wrong", &[(path, text)]);
+        // Whether it would change in this publish, or only be put back.
+        for timeout in [5, 9] {
+            team.push("Be patient", timeout);
+            let job = team.job("main");
+            let run = team.publish(&job, &[]).ended(1);
+            assert!(run.stderr.contains(path) && run.stderr.contains("--overwrite"), "{text:?}: {run:?}");
+            assert_eq!(team.deploy.tip("main").as_ref(), Some(&tip));
+        }
+        let job = team.job("main");
+        team.publish(&job, &["--overwrite"]).ended(0);
+        team.assert_published(&job);
+    }
+}
+
+#[test]
 fn files_of_others_stay_as_they_are() {
     let team = Team::unpublished();
     let foreign = [

@@ -64,12 +64,17 @@ impl Facts {
     /// fetches every minute by default and reconciles at once (flux2, `flux create source git --interval`). Whoever
     /// applies by hand knows when it is done: one minute.
     pub fn settle(&self) -> Millis {
-        self.settle.unwrap_or(Millis(match self.sync {
-            Some(SyncEngine::ArgoCd) => 240_000,
-            Some(SyncEngine::Flux) => 120_000,
-            Some(SyncEngine::None) | None => 60_000,
-        }))
+        settle(self.settle, self.sync)
     }
+}
+
+/// The same, of what is stated and who applies it.
+pub fn settle(stated: Option<Millis>, sync: Option<SyncEngine>) -> Millis {
+    stated.unwrap_or(Millis(match sync {
+        Some(SyncEngine::ArgoCd) => 240_000,
+        Some(SyncEngine::Flux) => 120_000,
+        Some(SyncEngine::None) | None => 60_000,
+    }))
 }
 
 impl<'p> Environment<'p> {

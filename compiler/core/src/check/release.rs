@@ -37,8 +37,10 @@ pub(crate) fn routing(shape: &Shape<'_>, recorded: Option<&Recorded>, out: &mut 
     let mut routing = build(&shares, held, span, out)?;
     routing.release |= declared.next.is_some();
     let next = declared.next.as_ref().filter(|_| !shares.waits);
-    routing.next = next.map(|next| next.value.clone()).filter(|next| *next != shares.stable);
     let runs = shares.canary.as_ref().map(|(canary, _)| canary);
+    // A release that the environment keeps goes on by the stated plan, too.
+    let stated = if shares.waits { runs } else { next.map(|next| &next.value) };
+    routing.next = stated.filter(|next| **next != shares.stable).cloned();
     if routing.next.as_ref().is_some_and(|next| runs.is_none_or(|runs| runs == next)) {
         routing.plan = plan(shape);
     }
@@ -156,7 +158,11 @@ fn plan(shape: &Shape<'_>) -> Option<Canary> {
 
 fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Option<Routing> {
     let canary = shares.canary.as_ref().map(|(version, _)| version);
-    let versions: Vec<&Text> = std::iter::once(&shares.stable).chain(canary).chain(shares.spare.as_ref()).collect();
+    // Sorted, so that a version that gives way to another one changes places with it in no file.
+    let mut others: Vec<&Text> = canary.into_iter().chain(shares.spare.as_ref()).collect();
+    others.sort_unstable();
+    let place = 1 + others.iter().position(|version| Some(*version) == canary).unwrap_or(0);
+    let versions: Vec<&Text> = std::iter::once(&shares.stable).chain(others).collect();
     let subsets = subsets(&versions, span, out)?;
     let (weights, at_hold, summary) = match &shares.canary {
         None => (vec![(0, 100)], vec![(0, 100)], format!("{} 100 %", shares.stable)),
@@ -164,7 +170,7 @@ fn build(shares: &Shares, held: bool, span: Span, out: &mut Diagnostics) -> Opti
             let weight = if held { 0 } else { *weight };
             let mark = if held { " (held)" } else { "" };
             let summary = format!("{} {} %, {canary} {weight} %{mark}", shares.stable, 100 - weight);
-            (vec![(0, 100 - weight), (1, weight)], vec![(0, 100), (1, 0)], summary)
+            (vec![(0, 100 - weight), (place, weight)], vec![(0, 100), (place, 0)], summary)
         }
     };
     let release = shares.canary.is_some();

@@ -14,7 +14,8 @@ pub struct Routing {
     /// The weights as they are under a hold: everything on stable. The lock digests this form, so that neither a
     /// promote nor a rollback touches a lock (design section 4).
     pub held: Vec<(usize, u32)>,
-    /// The declared new version, where this environment may begin or goes on with its release.
+    /// The new version: the declared one, where this environment may begin or goes on with its release, or the one of a
+    /// release that it keeps while the sources are ahead.
     pub next: Option<Text>,
     /// A release is declared or under way, so that people want to hear of the shares.
     pub release: bool,
@@ -24,6 +25,16 @@ pub struct Routing {
     pub record: Option<Record>,
     /// The recorded or declared versions and weight, for messages: "v1 95 %, v2 5 % (held)".
     pub summary: String,
+}
+
+impl Routing {
+    /// The shares under a hold, for people: "v1 100 %, v2 0 %". They are the same in all stages of a release.
+    pub fn at_hold(&self) -> String {
+        let share = |(index, weight): &(usize, u32)| {
+            self.subsets.get(*index).map(|subset| format!("{} {weight} %", subset.version))
+        };
+        self.held.iter().filter_map(share).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// How a release goes: the checked `canary`. Names no versions.

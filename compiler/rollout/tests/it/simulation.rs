@@ -97,21 +97,26 @@ fn failures(dice: &mut fastrand::Rng, count: u32, chance: f64) -> u32 {
     (mean + normal * (mean * (1.0 - chance)).sqrt()).round().clamp(0.0, f64::from(count)) as u32
 }
 
-/// One release; whether it was finished, or else aborted or left where it was after a day, and the highest weight that
-/// it had.
-fn release(dice: &mut fastrand::Rng, plan: &Plan, chance: f64) -> (Option<bool>, u32) {
-    let mut record = Record::begin(Text::new("v1"), Text::new("v2"));
-    // Requests and failures of each step of `EVERY` seconds, newest last.
-    let mut history: Vec<(f64, f64)> = Vec::new();
-    let mut now = 0;
-    while now < 86_400 {
-        let share = f64::from(record.weight) / 100.0;
+/// A release under way.
+struct Release {
+    record: Record,
+    /// Requests and failures of each step of `EVERY` seconds, newest last.
+    history: Vec<(f64, f64)>,
+}
+
+impl Release {
+    fn begin() -> Self {
+        Self { record: Record::begin(Text::new("v1"), Text::new("v2")), history: Vec::new() }
+    }
+
+    /// `EVERY` seconds of traffic until `now`, and what a promote decides then. A next stage is recorded.
+    fn step(&mut self, dice: &mut fastrand::Rng, plan: &Plan, chance: f64, now: i64) -> Decision {
+        let share = f64::from(self.record.weight) / 100.0;
         let count = (RATE * share * EVERY as f64).round() as u32;
-        history.push((f64::from(count), f64::from(failures(dice, count, chance))));
-        now += EVERY;
-        let window = window(&record, plan, now);
-        let steps = usize::try_from(window / EVERY).unwrap_or(0).min(history.len());
-        let seen = &history[history.len() - steps..];
+        self.history.push((f64::from(count), f64::from(failures(dice, count, chance))));
+        let window = window(&self.record, plan, now);
+        let steps = usize::try_from(window / EVERY).unwrap_or(0).min(self.history.len());
+        let seen = &self.history[self.history.len() - steps..];
         let (requests, failed) = seen.iter().fold((0.0, 0.0), |sum, step| (sum.0 + step.0, sum.1 + step.1));
         let of = |number: f64| if requests > 0.0 { Ok(number) } else { Err("no data".to_owned()) };
         let all = if share > 0.0 { requests / share } else { 0.0 };
@@ -130,24 +135,85 @@ fn release(dice: &mut fastrand::Rng, plan: &Plan, chance: f64) -> (Option<bool>,
         };
         let measurements = Measurements::Taken(Box::new(measured));
         let situation = Situation {
-            record: &record,
+            record: &self.record,
             plan,
             held: false,
             environment_held: false,
             approved: false,
             measurements: &measurements,
         };
-        match decide(&situation).decision {
-            Decision::Advance { to } => {
-                record = Record { weight: to, since: Some(now.into()), ..record };
-                assert_eq!(since(&record), Some(now));
-            }
-            Decision::Finish { .. } => return (Some(true), record.weight),
-            Decision::Abort { .. } => return (Some(false), record.weight),
-            Decision::Wait { .. } | Decision::Approve { .. } => {}
+        let decision = decide(&situation).decision;
+        if let Decision::Advance { to } = decision {
+            self.record = Record { weight: to, since: Some(now.into()), ..self.record.clone() };
+            assert_eq!(since(&self.record), Some(now));
+        }
+        decision
+    }
+}
+
+/// One release; whether it was finished, or else aborted or left where it was after a day, and the highest weight that
+/// it had.
+fn release(dice: &mut fastrand::Rng, plan: &Plan, chance: f64) -> (Option<bool>, u32) {
+    let mut release = Release::begin();
+    let mut now = 0;
+    while now < 86_400 {
+        now += EVERY;
+        match release.step(dice, plan, chance, now) {
+            Decision::Finish { .. } => return (Some(true), release.record.weight),
+            Decision::Abort { .. } => return (Some(false), release.record.weight),
+            Decision::Advance { .. } | Decision::Wait { .. } | Decision::Approve { .. } => {}
         }
     }
-    (None, record.weight)
+    (None, release.record.weight)
+}
+
+/// Releases of a day.
+const A_DAY: usize = 100;
+/// Commits of `publish` for one release: subset, routes; and when the old version is not kept any more, routes to the new
+/// one alone, and no subset of the old one. Each release is published by itself, so that none shares them.
+const PUBLISHED: usize = 4;
+
+/// Commits of a day, in which releases by one preset begin at random minutes of ten hours: those that promote, and all.
+fn commits(preset: &Preset) -> (usize, usize) {
+    let (plan, mut dice) = (plan(preset, None), fastrand::Rng::with_seed(11));
+    // When each begins, and what it is until it has ended.
+    let mut releases: Vec<(i64, Option<Release>)> =
+        (0..A_DAY).map(|_| (dice.i64(0..600) * 60, Some(Release::begin()))).collect();
+    let mut promoted = 0;
+    for minute in 1..1_440 {
+        let now = minute * EVERY;
+        let mut acts = false;
+        for (_, release) in releases.iter_mut().filter(|(begins, _)| *begins < now) {
+            let Some(running) = release else { continue };
+            let decision = running.step(&mut dice, &plan, preset.limit / 4.0, now);
+            acts |= decision.acts();
+            if matches!(decision, Decision::Finish { .. } | Decision::Abort { .. }) {
+                *release = None;
+            }
+        }
+        // One run makes one commit for all that are due.
+        promoted += usize::from(acts);
+    }
+    assert!(releases.iter().all(|(_, release)| release.is_none()), "all ended within the day");
+    (promoted, promoted + PUBLISHED * A_DAY)
+}
+
+#[test]
+fn a_hundred_releases_make_less_than_a_thousand_commits_a_day() {
+    let page = include_str!("../../../../docs/rollouts.md");
+    for preset in &PRESETS {
+        let (promoted, all) = commits(preset);
+        println!("{A_DAY} releases by `{}`: {promoted} commits that promote, {all} in all", preset.name);
+        assert!(all < 1_000, "{all}");
+        // Logarithms differ in their last bit between systems, and then a release may end in another minute.
+        let told = |line: &str| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [name, promotes, total] = cells[..] else { return false };
+            let near = |cell: &str, count: usize| cell.parse::<usize>().is_ok_and(|cell| cell.abs_diff(count) <= 10);
+            name == format!("`{}`", preset.name) && near(promotes, promoted) && near(total, all)
+        };
+        assert!(page.lines().any(told), "put this into docs/rollouts.md:\n| `{}` | {promoted} | {all} |", preset.name);
+    }
 }
 
 fn percent(count: u32) -> String {

@@ -8,7 +8,7 @@ use meshc_gitops::publish::{Outcome, now};
 use serde::Serialize;
 
 use super::message::short;
-use crate::output::{BOLD, GREEN, PLAIN};
+use crate::output::{BOLD, GREEN, PLAIN, RED};
 use crate::publishing::target::Target;
 use crate::report::json::{SCHEMA, to_text};
 use crate::report::plural;
@@ -18,10 +18,16 @@ pub(super) fn sentence(target: &Target, outcome: &Outcome, goes_on: bool) -> Str
     let environment = &target.environment;
     let place = format!("`{}` of {}", target.branch, target.location);
     match outcome {
-        Outcome::Published { commit, files, attempts, waiting } => {
+        Outcome::Published { commit, files, attempts, waiting, overtaken } => {
             let tries = if *attempts > 1 { format!(", at attempt {attempts}") } else { String::new() };
+            let overtaken = overtaken.as_ref().map_or(String::new(), |why| {
+                format!(
+                    "  {RED}{why}{PLAIN}, while this was pushed: see that the newer sources are published, for their own job \
+                     may have found nothing to change before\n"
+                )
+            });
             format!(
-                "{BOLD}{environment}{PLAIN} {GREEN}published{PLAIN}: {} in {} on {place}{tries}\n{}",
+                "{BOLD}{environment}{PLAIN} {GREEN}published{PLAIN}: {} in {} on {place}{tries}\n{overtaken}{}",
                 plural(*files, "file", "files"),
                 short(commit),
                 follows(waiting, target.settle, goes_on)
@@ -119,8 +125,9 @@ fn outcome_document(outcome: &Outcome) -> OutcomeDocument<'_> {
     let waiting = outcome.waiting().iter().map(|waiting| WaitingDocument { path: &waiting.path, why: &waiting.why });
     let document = OutcomeDocument { waiting: waiting.collect(), ..OutcomeDocument::default() };
     match outcome {
-        Outcome::Published { commit, files, attempts, .. } => OutcomeDocument {
+        Outcome::Published { commit, files, attempts, overtaken, .. } => OutcomeDocument {
             result: "published",
+            reason: overtaken.as_deref(),
             commit: Some(commit),
             files: *files,
             attempts: *attempts,

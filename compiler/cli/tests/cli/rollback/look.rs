@@ -1,8 +1,9 @@
 //! What can be seen of a release: status, why, rehearse.
 
 use meshc_tests::servers::hooks;
+use meshc_tests::servers::process::run;
 
-use super::shop::Shop;
+use super::shop::{LIMIT, Shop};
 
 #[test]
 fn status_says_how_far_releases_are_and_who_holds_them() {
@@ -22,6 +23,32 @@ fn status_says_how_far_releases_are_and_who_holds_them() {
     let json = shop.meshc(&["status", "--format", "json"]).ended(0).stdout;
     for part in ["\"standing\": \"held\"", "\"standing\": \"running\"", "\"reason\": \"too slow\"", "\"weight\": 5"] {
         assert!(json.contains(part), "{json}");
+    }
+}
+
+#[test]
+fn status_says_when_a_step_is_due_and_when_it_is_overdue() {
+    let publish = ["publish", "--allow-dirty", "--settle", "0s"];
+    for (long_ago, said) in [(false, "unfinished: a further commit is to follow, from "), (true, "overdue: ")] {
+        let shop = Shop::new();
+        let mut command = shop.meshc_in(shop.project(), &publish);
+        if long_ago {
+            command.env("GIT_COMMITTER_DATE", "@1767582000 +0000");
+        }
+        run(&mut command, LIMIT).ended(0);
+        let clone = shop.clone().meshc(&["status"]);
+        // What is committed beside it makes it no younger.
+        shop.meshc(&["rehearse", "--push"]).ended(0);
+        for run in [shop.meshc(&["status"]), clone] {
+            let text = run.ended(0).stdout;
+            assert!(text.contains(said), "{text}");
+            assert!(!long_ago || text.contains("since 2026-01-05 03:0"), "{text}");
+        }
+        let json = shop.meshc(&["status", "--format", "json"]).ended(0).stdout;
+        assert!(json.contains(&format!("\"overdue\": {long_ago}")) && !json.contains("\"due\": null"), "{json}");
+        shop.meshc(&[&publish[..], &["--until-done"]].concat()).ended(0);
+        let text = shop.meshc(&["status"]).ended(0).stdout;
+        assert!(!text.contains("a further commit"), "{text}");
     }
 }
 

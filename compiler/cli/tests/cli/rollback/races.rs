@@ -9,9 +9,7 @@ use meshc_tests::servers::daemon::{GitDaemon, Service};
 use meshc_tests::servers::process::Running;
 use tempfile::TempDir;
 
-use super::shop::{Shop, edit};
-
-const LIMIT: Duration = Duration::from_secs(120);
+use super::shop::{LIMIT, Shop, edit};
 
 #[test]
 fn eight_at_once_make_one_commit() {
@@ -34,7 +32,7 @@ fn eight_at_once_make_one_commit() {
 }
 
 #[test]
-fn a_rollback_wins_against_twelve_publishes_and_stays() {
+fn a_rollback_wins_against_twelve_publishes_and_a_promote_and_stays() {
     let shop = Shop::published();
     shop.promoted("web", 5);
     let projects: Vec<TempDir> = (0..12)
@@ -54,11 +52,19 @@ fn a_rollback_wins_against_twelve_publishes_and_stays() {
     let publish = ["publish", "--allow-dirty", "--settle", "0s"];
     let publishes: Vec<Running> =
         projects.iter().map(|folder| Running::start(&mut shop.meshc_in(folder.path(), &publish))).collect();
+    let prometheus = Shop::prometheus();
+    let (job, url) = (shop.clone(), prometheus.url.as_str());
+    let promote = ["promote", "--prometheus", url];
+    let promoting = Running::start(&mut shop.meshc_in(job.path(), &promote));
     let run = Running::start(&mut shop.meshc_in(shop.project(), &["rollback", "web"])).finish(LIMIT).ended(0);
     assert!(run.took < Duration::from_secs(30), "{:?}", run.took);
     for one in publishes {
         one.finish(LIMIT).ended(0);
     }
+    promoting.finish(LIMIT).ended(0);
+    prometheus.pass(3_600);
+    let said = job.meshc(&promote).ended(0).stdout;
+    assert!(said.contains("it is held"), "{said}");
     let log = shop.server.log("main");
     let at = log.iter().position(|commit| commit.subject.starts_with("rollback")).expect("it is there");
     for commit in &log[..=at] {

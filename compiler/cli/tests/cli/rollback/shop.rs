@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use meshc_tests::servers::process::{Run, run};
 use meshc_tests::servers::remote::Remote;
 use tempfile::TempDir;
+
+use crate::promote::Prometheus;
 
 /// The file of `web` that has weights.
 pub(crate) const VIRTUAL_SERVICE: &str = "prod/shop/web/virtual-service.yaml";
@@ -33,11 +36,15 @@ service prices { port 8080 http; allow web }
 
 environment prod {
   target istio 1.31
+  prometheus \"http://127.0.0.1:9\"
   deploy { repository \"SERVER\"; branch main }
 }
 ";
 
-const LIMIT: Duration = Duration::from_secs(120);
+/// When weights were decided, in seconds since 1970.
+const SINCE: i64 = 1_767_582_000;
+
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// A project, and the server that it is published to.
 pub(crate) struct Shop {
@@ -103,6 +110,19 @@ impl Shop {
         run(&mut self.command("sh", folder, &["-c", text]), LIMIT)
     }
 
+    /// A server on which everything is well, long after what [`Shop::promoted`] says.
+    pub(crate) fn prometheus() -> Prometheus {
+        let prometheus = Prometheus::start();
+        prometheus.time.store(SINCE + 3_600, Ordering::SeqCst);
+        prometheus
+    }
+
+    /// Whether files, states and holds of the tip agree.
+    #[track_caller]
+    pub(crate) fn verify(&self) {
+        self.meshc(&["verify"]).ended(0);
+    }
+
     /// What a promote does: weights in the state and in the file, in one commit.
     pub(crate) fn promoted(&self, service: &str, weight: u32) -> String {
         let path = format!("prod/shop/{service}/virtual-service.yaml");
@@ -116,7 +136,7 @@ impl Shop {
         let decision = format!("{{\n    \"verdict\": \"advance\",\n    \"samples\": {}\n  }}", 1000 + weight);
         let state = format!(
             "{{\n  \"schema\": 1,\n  \"stable\": \"v1\",\n  \"canary\": \"v2\",\n  \"weight\": {weight},\n  \"since\": \
-             1767582000,\n  \"decision\": {decision}\n}}\n"
+             {SINCE},\n  \"decision\": {decision}\n}}\n"
         );
         let files = [(path.as_str(), text.as_str()), (&format!("state/prod/shop/{service}.json"), &state)];
         let message = format!("promote(prod): shop/{service} to {weight} %\n\nMesh-Operation: promote");
