@@ -10,7 +10,7 @@
 //! | `plan`, `query` | the compiled plan of a release, and its questions in PromQL |
 //! | `measure`, `prometheus` | the questions put, and to whom |
 //! | `judge`, `evidence`, `decide` | what follows: pure |
-//! | `promote`, `message` | the loop: at most one commit for all services that are due, and what it says |
+//! | `promote`, `message`, `outcome` | at most one commit for all services that are due, what it says, and what came of it |
 //!
 //! Nothing is compiled here, and no source is read: what a promote needs is in the deploy repository.
 
@@ -19,6 +19,7 @@ pub mod evidence;
 pub mod judge;
 pub mod measure;
 mod message;
+pub mod outcome;
 pub mod plan;
 pub mod prometheus;
 pub mod promote;

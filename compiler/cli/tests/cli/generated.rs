@@ -12,6 +12,7 @@ const COMMANDS: [&str; 18] = [
     "status",
     "why",
     "promote",
+    "watch",
     "rollback",
     "resume",
     "rehearse",
