@@ -2,6 +2,7 @@
 
 mod ci;
 mod codeowners;
+mod cron_job;
 mod hook;
 mod place;
 mod sync;
@@ -32,6 +33,7 @@ pub(crate) struct BootstrapArgs {
 enum What {
     Sync(sync::SyncArgs),
     Ci(ci::CiArgs),
+    CronJob(cron_job::CronJobArgs),
     Hook(hook::HookArgs),
     Codeowners(codeowners::CodeownersArgs),
 }
@@ -60,7 +62,7 @@ impl BootstrapArgs {
         match &mut self.what {
             What::Sync(args) => args.out.iter_mut().collect(),
             What::Codeowners(args) => args.out.iter_mut().collect(),
-            What::Ci(_) | What::Hook(_) => Vec::new(),
+            What::Ci(_) | What::CronJob(_) | What::Hook(_) => Vec::new(),
         }
     }
 }
@@ -70,6 +72,7 @@ pub(crate) fn run(session: &Session, args: &BootstrapArgs) -> Result<(), Failure
     match &args.what {
         What::Sync(args) => sync::run(session, args),
         What::Ci(args) => ci::run(session, args),
+        What::CronJob(args) => cron_job::run(session, args),
         What::Hook(args) => hook::run(session, args),
         What::Codeowners(args) => codeowners::run(session, args),
     }

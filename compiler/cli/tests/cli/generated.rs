@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "init",
     "check",
     "render",
@@ -24,7 +24,7 @@ const COMMANDS: [&str; 18] = [
     "man",
 ];
 /// Commands of `bootstrap`, which have pages of their own.
-const OF_BOOTSTRAP: [&str; 4] = ["sync", "ci", "hook", "codeowners"];
+const OF_BOOTSTRAP: [&str; 5] = ["sync", "ci", "cron-job", "hook", "codeowners"];
 
 #[test]
 fn every_shell_completes_every_command() {

@@ -1,3 +1,4 @@
+mod cron_jobs;
 mod manifests;
 mod owners;
 mod repository;
