@@ -11,6 +11,7 @@
 //! | `measure`, `prometheus` | the questions put, and to whom |
 //! | `judge`, `evidence`, `decide` | what follows: pure |
 //! | `promote`, `message`, `outcome` | at most one commit for all services that are due, what it says, and what came of it |
+//! | `notify` | telling others: webhooks and programs |
 //!
 //! Nothing is compiled here, and no source is read: what a promote needs is in the deploy repository.
 
@@ -19,6 +20,7 @@ pub mod evidence;
 pub mod judge;
 pub mod measure;
 mod message;
+pub mod notify;
 pub mod outcome;
 pub mod plan;
 pub mod prometheus;

@@ -9,6 +9,7 @@ use self::turn::{Asking, Promoted, Wish, one_environment, turn};
 use super::Session;
 use crate::args::Format;
 use crate::failure::Failure;
+use crate::notify::Notifier;
 use crate::publishing::deployed::{Environment, Place, PlaceArgs};
 use crate::releases;
 use crate::report::json::to_text;
@@ -41,7 +42,12 @@ pub(crate) struct PromoteArgs {
 /// Promotes.
 pub(crate) fn run(session: &Session, args: &PromoteArgs) -> Result<(), Failure> {
     let place = Place::find(session, &args.place)?;
-    let mut opened = releases::open(&place)?;
+    let mut notifier = Notifier::new(session);
+    let mut opened = releases::open(&place).inspect_err(|failure| {
+        if let Some(why) = failure.message().filter(|_| !args.dry_run) {
+            notifier.place(&place, why);
+        }
+    })?;
     let known: Vec<Environment> = opened.iter().flat_map(|opened| opened.environments.clone()).collect();
     if known.is_empty() {
         return Err(releases::nothing(&opened, None, "is published"));
@@ -58,7 +64,7 @@ pub(crate) fn run(session: &Session, args: &PromoteArgs) -> Result<(), Failure> 
     let mut done = Vec::new();
     for opened in &mut opened {
         for environment in &opened.environments {
-            let promoted = turn(session, &mut opened.remote, environment, &wish, &identity)?;
+            let promoted = turn(session, &mut opened.remote, environment, &wish, &identity, &mut notifier)?;
             if session.format == Format::Human {
                 session.output.success(&report::human(environment, &promoted.outcome, args.dry_run))?;
             }

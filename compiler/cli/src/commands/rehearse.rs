@@ -163,7 +163,8 @@ fn push(session: &Session, place: &Place, at: &mut Opened<'_>) -> Result<Pushed,
     let identity = place.identity()?;
     let started = Instant::now();
     let outcome = rehearse::push_nothing(&mut at.remote, &identity);
-    let environment = Environment { name: String::new(), folder: at.deployed.branch.clone(), sync: None };
+    let environment =
+        Environment { name: String::new(), folder: at.deployed.branch.clone(), sync: None, notify: Vec::new() };
     let chosen = Chosen { at: 0, environment, names: Vec::new() };
     let commit = outcome.map_err(|refusal| failure(at, &chosen, refusal, "rehearse"))?;
     let seconds = started.elapsed().as_secs_f64();

@@ -15,6 +15,7 @@ use self::view::View;
 use super::Session;
 use super::promote::turn::{Asking, Promoted, Wish, one_environment, turn};
 use crate::failure::Failure;
+use crate::notify::Notifier;
 use crate::publishing::deployed::{Environment, Place, PlaceArgs};
 use crate::publishing::target::duration;
 use crate::releases::{self, Opened};
@@ -63,9 +64,10 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<(), Failure> {
     let identity = place.identity()?;
     let stop = Stop::on_signals()?;
     let mut view = View::new(session);
+    let mut notifier = Notifier::new(session);
     let mut first = true;
     loop {
-        let mut turn = Turn::take(session, args, &place, &identity, &stop)?;
+        let mut turn = Turn::take(args, &place, &identity, &stop, (session, &mut notifier))?;
         if first {
             // What was typed wrongly will not get better; a server that is away will come back.
             if let Some(failure) = turn.nothing.take().filter(|_| turn.failures.is_empty()) {
@@ -118,18 +120,23 @@ fn pause<'r>(reports: impl Iterator<Item = &'r Report>, longest: Duration) -> Du
 impl Turn {
     /// One promote of each environment. The error is a wrong use.
     fn take(
-        session: &Session,
         args: &WatchArgs,
         place: &Place,
         identity: &Identity,
         stop: &Stop,
+        (session, notifier): (&Session, &mut Notifier<'_>),
     ) -> Result<Self, Failure> {
         let mut taken = Self::default();
         let mut opened: Vec<Opened<'_>> = Vec::new();
         for deployed in &place.deployed {
             match releases::open_one(place, deployed) {
                 Ok(one) => opened.push(one),
-                Err(failure) => taken.failures.push(failure),
+                Err(failure) => {
+                    for environment in deployed.asked() {
+                        notifier.turn(environment, Err(failure.message().unwrap_or_default()));
+                    }
+                    taken.failures.push(failure);
+                }
             }
         }
         let known: Vec<Environment> = opened.iter().flat_map(|opened| opened.environments.clone()).collect();
@@ -145,7 +152,7 @@ impl Turn {
                 if stop.is_asked() {
                     return Ok(taken);
                 }
-                match turn(session, &mut opened.remote, &environment, &wish, &identity.at_this_time()) {
+                match turn(session, &mut opened.remote, &environment, &wish, &identity.at_this_time(), notifier) {
                     Ok(promoted) => taken.promoted.push(promoted),
                     Err(error) => taken.failures.push(error.into()),
                 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use meshc_core::diagnostic::{Diagnostics, Severity};
-use meshc_core::lower::declaration::{EnvironmentDecl, SyncEngine};
+use meshc_core::lower::declaration::{EnvironmentDecl, NotifyDecl, SyncEngine};
 use meshc_core::project::{self, Project};
 use meshc_core::syntax;
 use meshc_gitops::commit::Identity;
@@ -53,6 +53,9 @@ pub(crate) struct Environment {
     pub(crate) folder: String,
     /// Who applies it, where that is known.
     pub(crate) sync: Option<SyncEngine>,
+    /// Who is told what becomes of its releases. Declared in the project alone: who may write to a deploy repository must
+    /// not choose programs that others run.
+    pub(crate) notify: Vec<NotifyDecl>,
 }
 
 /// One branch of a deploy repository.
@@ -113,7 +116,10 @@ impl Deployed {
         let there = rollback::folders(commit)?;
         Ok(match &self.environments {
             Some(list) => list.iter().filter(|environment| there.contains(&environment.folder)).cloned().collect(),
-            None => there.into_iter().map(|folder| Environment { name: folder.clone(), folder, sync: None }).collect(),
+            None => there
+                .into_iter()
+                .map(|folder| Environment { name: folder.clone(), folder, sync: None, notify: Vec::new() })
+                .collect(),
         })
     }
 
@@ -137,7 +143,8 @@ impl Deployed {
 fn typed(project: &Path, args: &PlaceArgs, repository: &str) -> Deployed {
     let name = args.environment.clone().or_else(|| args.folder.clone());
     let folder = args.folder.clone().or_else(|| args.environment.clone());
-    let environments = name.zip(folder).map(|(name, folder)| vec![Environment { name, folder, sync: None }]);
+    let environments =
+        name.zip(folder).map(|(name, folder)| vec![Environment { name, folder, sync: None, notify: Vec::new() }]);
     Deployed {
         location: if repository == "embedded" { Location::Embedded } else { Location::parse(repository, project) },
         branch: args.branch.clone().unwrap_or_else(|| "main".to_owned()),
@@ -187,7 +194,8 @@ fn of_project(session: &Session, args: &PlaceArgs) -> Result<Option<Vec<Deployed
         let stated = deploy.and_then(|deploy| deploy.folder.as_ref()).map(ToString::to_string);
         let folder = stated.unwrap_or_else(|| name.to_owned());
         let sync = openings.iter().find_map(|opening| opening.sync.as_ref()).map(|sync| sync.value);
-        let environment = Environment { name: name.to_owned(), folder, sync };
+        let notify = openings.iter().flat_map(|opening| &opening.notify).map(|notify| notify.value.clone()).collect();
+        let environment = Environment { name: name.to_owned(), folder, sync, notify };
         match groups.iter_mut().find(|group| group.location == location && group.branch == branch) {
             Some(group) => group.environments.get_or_insert_default().push(environment),
             None => groups.push(Deployed { location, branch, environments: Some(vec![environment]) }),
@@ -260,7 +268,9 @@ fn of_clone(git: &Git, args: &PlaceArgs) -> Result<(Vec<Deployed>, PathBuf), Fai
             found.unwrap_or_else(|| "main".to_owned())
         }
     };
-    let only = |folder: &String| vec![Environment { name: folder.clone(), folder: folder.clone(), sync: None }];
+    let only = |folder: &String| {
+        vec![Environment { name: folder.clone(), folder: folder.clone(), sync: None, notify: Vec::new() }]
+    };
     let environments = args.environment.as_ref().map(only);
     Ok((vec![Deployed { location: Location::parse(&url, &top), branch, environments }], top))
 }

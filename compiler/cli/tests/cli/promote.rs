@@ -1,6 +1,8 @@
 //! Releases from the first line to the last commit, by the commands that people run. A server that answers as Prometheus
 //! does plays the traffic.
 
+#[cfg(unix)]
+mod notify;
 mod watch;
 
 use std::io::{Read, Write};

@@ -12,6 +12,7 @@ use meshc_rollout::promote::{Connected, Order, promote};
 
 use crate::commands::Session;
 use crate::failure::Failure;
+use crate::notify::Notifier;
 use crate::progress::Progress;
 use crate::publishing::deployed::Environment;
 use crate::publishing::target::duration;
@@ -54,6 +55,7 @@ pub(in crate::commands) fn turn(
     environment: &Environment,
     wish: &Wish<'_>,
     identity: &Identity,
+    notifier: &mut Notifier<'_>,
 ) -> Result<Promoted, meshc_gitops::Error> {
     let asking = wish.asking;
     let connect = |server: &Server| -> Connected {
@@ -75,7 +77,13 @@ pub(in crate::commands) fn turn(
         connect: &connect,
         progress: &say,
     };
-    let outcome = promote(remote, &order)?;
+    let came = promote(remote, &order);
+    drop(progress);
+    if !wish.dry_run {
+        let words = came.as_ref().map_err(ToString::to_string);
+        notifier.turn(environment, words.as_ref().copied().map_err(String::as_str));
+    }
+    let outcome = came?;
     Ok(Promoted { environment: environment.clone(), outcome })
 }
 
