@@ -3,6 +3,7 @@
 
 pub mod cron_job;
 mod measured;
+pub mod observe;
 pub mod owners;
 pub mod repository;
 pub mod sync;

@@ -37,8 +37,10 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("github-check.yaml", include_str!("../../../stdlib/templates/github-check.yaml.j2")),
     ("github-publish.yaml", include_str!("../../../stdlib/templates/github-publish.yaml.j2")),
     ("gitlab.yaml", include_str!("../../../stdlib/templates/gitlab.yaml.j2")),
+    ("grafana.json", include_str!("../../../stdlib/templates/grafana.json.j2")),
     ("pre-commit-config.yaml", include_str!("../../../stdlib/templates/pre-commit-config.yaml.j2")),
     ("pre-commit.sh", include_str!("../../../stdlib/templates/pre-commit.sh.j2")),
+    ("promql.yaml", include_str!("../../../stdlib/templates/promql.yaml.j2")),
 ];
 
 /// The templates of a project.

@@ -132,6 +132,19 @@ fn a_cron_job_is_printed_for_what_is_measured() {
 }
 
 #[test]
+fn prometheus_takes_the_rules() {
+    let folder = shop();
+    let run = folder.meshc(&["-C", "mesh", "bootstrap", "promql", "--env", "prod"]).ended(0);
+    folder.write("rules.yaml", run.stdout);
+    let Ok(output) = Command::new("promtool").args(["check", "rules"]).arg(folder.path("rules.yaml")).output() else {
+        eprintln!("there is no promtool here");
+        return;
+    };
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("8 rules found"), "{said}");
+}
+
+#[test]
 fn the_branch_is_the_one_that_the_remote_calls_its_own() {
     let folder = shop();
     git(&folder, &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop"]);
