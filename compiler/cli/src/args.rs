@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     bootstrap, check, completions, doctor, explain, fmt, init, man, plan, promote, publish, rehearse, render, resume,
-    rollback, status, verify, why,
+    rollback, status, verify, watch, why,
 };
 
 /// Check a service mesh written in .mesh files and render it as plain YAML
@@ -92,6 +92,7 @@ pub(crate) enum Command {
     Status(status::StatusArgs),
     Why(why::WhyArgs),
     Promote(promote::PromoteArgs),
+    Watch(watch::WatchArgs),
     Rollback(rollback::RollbackArgs),
     Resume(resume::ResumeArgs),
     Rehearse(rehearse::RehearseArgs),

@@ -17,6 +17,7 @@ pub(crate) mod resume;
 pub(crate) mod rollback;
 pub(crate) mod status;
 pub(crate) mod verify;
+pub(crate) mod watch;
 pub(crate) mod why;
 
 use std::path::{Path, PathBuf};
@@ -59,6 +60,7 @@ impl Command {
             | Command::Status(_)
             | Command::Why(_)
             | Command::Promote(_)
+            | Command::Watch(_)
             | Command::Rollback(_)
             | Command::Resume(_)
             | Command::Rehearse(_) => Vec::new(),
@@ -96,6 +98,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Status(args) => status::run(&session, &args),
         Command::Why(args) => why::run(&session, &args),
         Command::Promote(args) => promote::run(&session, &args),
+        Command::Watch(args) => watch::run(&session, &args),
         Command::Rehearse(args) => rehearse::run(&session, &args),
         Command::Rollback(args) => rollback::run(&session, &args),
         Command::Resume(args) => resume::run(&session, &args),

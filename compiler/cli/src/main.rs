@@ -10,6 +10,7 @@ mod failure;
 mod figures;
 mod folder;
 mod live;
+mod notify;
 mod output;
 mod paths;
 mod pipeline;

@@ -37,22 +37,23 @@ pub(crate) struct Chosen {
 
 /// Opens all branches of a place.
 pub(crate) fn open(place: &Place) -> Result<Vec<Opened<'_>>, Failure> {
-    let mut list = Vec::new();
-    for deployed in &place.deployed {
-        let mut remote = place.open(deployed)?;
-        let tip = remote.tip().map_err(|error| match Failure::from(error) {
-            Failure::Unreachable(text) if place.deployed.len() > 1 => {
-                Failure::Unreachable(format!("{text}\nwith `--env ENV` only that environment's server is asked"))
-            }
-            failure => failure,
-        })?;
-        let environments = match tip {
-            Some(_) => deployed.environments(&Commit::new(remote.store().repository(), tip)?)?,
-            None => Vec::new(),
-        };
-        list.push(Opened { deployed, remote, tip, environments });
-    }
-    Ok(list)
+    place.deployed.iter().map(|deployed| open_one(place, deployed)).collect()
+}
+
+/// Opens one of the branches of a place.
+pub(crate) fn open_one<'p>(place: &Place, deployed: &'p Deployed) -> Result<Opened<'p>, Failure> {
+    let mut remote = place.open(deployed)?;
+    let tip = remote.tip().map_err(|error| match Failure::from(error) {
+        Failure::Unreachable(text) if place.deployed.len() > 1 => {
+            Failure::Unreachable(format!("{text}\nwith `--env ENV` only that environment's server is asked"))
+        }
+        failure => failure,
+    })?;
+    let environments = match tip {
+        Some(_) => deployed.environments(&Commit::new(remote.store().repository(), tip)?)?,
+        None => Vec::new(),
+    };
+    Ok(Opened { deployed, remote, tip, environments })
 }
 
 /// The releases whose rollback is prepared.

@@ -16,6 +16,7 @@ mod canary;
 mod environment;
 mod freeze;
 pub(crate) mod lookup;
+mod notify;
 mod removal;
 pub(crate) mod traffic;
 mod workload;

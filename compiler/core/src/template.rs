@@ -32,12 +32,15 @@ const FUEL: u64 = 20_000_000;
 pub const TEMPLATES: &[(&str, &str)] = &[
     ("argo-cd.yaml", include_str!("../../../stdlib/templates/argo-cd.yaml.j2")),
     ("codeowners", include_str!("../../../stdlib/templates/codeowners.j2")),
+    ("cron-job.yaml", include_str!("../../../stdlib/templates/cron-job.yaml.j2")),
     ("flux.yaml", include_str!("../../../stdlib/templates/flux.yaml.j2")),
     ("github-check.yaml", include_str!("../../../stdlib/templates/github-check.yaml.j2")),
     ("github-publish.yaml", include_str!("../../../stdlib/templates/github-publish.yaml.j2")),
     ("gitlab.yaml", include_str!("../../../stdlib/templates/gitlab.yaml.j2")),
+    ("grafana.json", include_str!("../../../stdlib/templates/grafana.json.j2")),
     ("pre-commit-config.yaml", include_str!("../../../stdlib/templates/pre-commit-config.yaml.j2")),
     ("pre-commit.sh", include_str!("../../../stdlib/templates/pre-commit.sh.j2")),
+    ("promql.yaml", include_str!("../../../stdlib/templates/promql.yaml.j2")),
 ];
 
 /// The templates of a project.

@@ -11,7 +11,8 @@
 //! | `plan`, `query` | the compiled plan of a release, and its questions in PromQL |
 //! | `measure`, `prometheus` | the questions put, and to whom |
 //! | `judge`, `evidence`, `decide` | what follows: pure |
-//! | `promote`, `message` | the loop: at most one commit for all services that are due, and what it says |
+//! | `promote`, `message`, `outcome` | at most one commit for all services that are due, what it says, and what came of it |
+//! | `notify` | telling others: webhooks and programs |
 //!
 //! A promote compiles nothing and reads no source: what it needs is in the deploy repository.
 
@@ -20,6 +21,8 @@ pub mod evidence;
 pub mod judge;
 pub mod measure;
 mod message;
+pub mod notify;
+pub mod outcome;
 pub mod plan;
 pub mod prometheus;
 pub mod promote;

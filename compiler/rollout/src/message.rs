@@ -3,7 +3,7 @@
 use meshc_gitops::message::message;
 
 use crate::decide::Decision;
-use crate::promote::Report;
+use crate::outcome::Report;
 
 /// The message: what each service does, and on which evidence.
 pub(crate) fn of(folder: &str, reports: &[&Report]) -> String {

@@ -14,11 +14,13 @@ use meshc_gitops::commit::{Blobs, Changes, Identity, create_with_blobs};
 use meshc_gitops::folder::Commit;
 use meshc_gitops::remote::{Pushed, Remote};
 use meshc_gitops::rollback::{self, Name};
+use meshc_gitops::status::{self, Hold};
 use meshc_gitops::{Error, Result};
 
-use crate::decide::{Decided, Decision, Situation, decide};
+use crate::decide::{Decision, Situation, decide};
 use crate::measure::{Measurements, Source, measure};
 use crate::message;
+use crate::outcome::{Outcome, Report};
 use crate::plan::{self, Plan, Server};
 
 /// A server that can be asked, or why not.
@@ -46,34 +48,6 @@ pub struct Order<'o> {
     pub connect: &'o dyn Fn(&Server) -> Connected,
     /// Told when something takes its time.
     pub progress: &'o dyn Fn(&str),
-}
-
-/// What was decided about one service.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// The service.
-    pub name: Name,
-    /// "v1 95 %, v2 5 %", before.
-    pub before: String,
-    /// The new version.
-    pub canary: String,
-    /// Its weight before.
-    pub weight: u32,
-    /// The decision with its evidence.
-    pub decided: Decided,
-    /// The decision was dropped: state, plan or hold changed while it was made.
-    pub dropped: bool,
-}
-
-/// What came of it.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// What was decided, by service.
-    pub reports: Vec<Report>,
-    /// Releases that cannot be decided about or taken back, and why. They stop no other release.
-    pub faults: Vec<(Name, String)>,
-    /// The commit, where there is one, and how many times it was tried.
-    pub commit: Option<(Oid, u32)>,
 }
 
 /// What a decision was made from, as the tip has it: it holds as long as this does.
@@ -179,6 +153,10 @@ fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Found> {
     for name in names(&at, order)? {
         let ground = ground(&at, order.folder, &name)?;
         let held = ground.hold.is_some();
+        let hold = match held {
+            true => Some(Hold::parse(&status::lossy(&at, &name.state(order.folder, "hold"))?.unwrap_or_default())),
+            false => None,
+        };
         let path = name.state(order.folder, "json");
         let Some(text) = at.text(&path)? else { continue };
         let record = match state::parse(&text) {
@@ -232,6 +210,9 @@ fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Found> {
             before: record.describe(),
             canary: canary.to_string(),
             weight: record.weight,
+            stages: plan.stages.iter().map(|stage| stage.weight).collect(),
+            hold,
+            finished: record.finished,
             decided: decide(&situation),
             dropped: false,
         };

@@ -2,13 +2,16 @@
 
 mod ci;
 mod codeowners;
+mod cron_job;
 mod hook;
+mod observe;
 mod place;
 mod sync;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use meshc_core::bootstrap::observe::What as Observed;
 use meshc_core::template::Templates;
 
 use super::Session;
@@ -32,8 +35,13 @@ pub(crate) struct BootstrapArgs {
 enum What {
     Sync(sync::SyncArgs),
     Ci(ci::CiArgs),
+    CronJob(cron_job::CronJobArgs),
     Hook(hook::HookArgs),
     Codeowners(codeowners::CodeownersArgs),
+    /// Print recording rules for Prometheus: requests, failures, latency and shares by version, and mutual TLS
+    Promql(observe::ObserveArgs),
+    /// Print a dashboard for Grafana, which reads what the rules of `promql` record
+    Grafana(observe::ObserveArgs),
 }
 
 /// What becomes of a file that is there.
@@ -60,7 +68,7 @@ impl BootstrapArgs {
         match &mut self.what {
             What::Sync(args) => args.out.iter_mut().collect(),
             What::Codeowners(args) => args.out.iter_mut().collect(),
-            What::Ci(_) | What::Hook(_) => Vec::new(),
+            What::Ci(_) | What::CronJob(_) | What::Promql(_) | What::Grafana(_) | What::Hook(_) => Vec::new(),
         }
     }
 }
@@ -70,6 +78,9 @@ pub(crate) fn run(session: &Session, args: &BootstrapArgs) -> Result<(), Failure
     match &args.what {
         What::Sync(args) => sync::run(session, args),
         What::Ci(args) => ci::run(session, args),
+        What::CronJob(args) => cron_job::run(session, args),
+        What::Promql(args) => observe::run(session, args, Observed::Rules),
+        What::Grafana(args) => observe::run(session, args, Observed::Dashboard),
         What::Hook(args) => hook::run(session, args),
         What::Codeowners(args) => codeowners::run(session, args),
     }

@@ -1,6 +1,7 @@
 //! `meshc resume`.
 
 use clap::Args;
+use meshc_core::lower::declaration::NotifyEvent;
 use meshc_gitops::resume;
 use meshc_gitops::rollback::{Order, Outcome, PATIENCE};
 use serde::Serialize;
@@ -9,6 +10,7 @@ use super::Session;
 use super::rollback::{failure, list};
 use crate::args::Format;
 use crate::failure::Failure;
+use crate::notify::{Happened, Notifier};
 use crate::output::{BOLD, GREEN, PLAIN};
 use crate::progress::Progress;
 use crate::publishing::deployed::{Place, PlaceArgs, short};
@@ -62,6 +64,14 @@ pub(crate) fn run(session: &Session, args: &ResumeArgs) -> Result<(), Failure> {
         Outcome::Done { commit, .. } => ("resumed", commit),
         Outcome::Already { tip, .. } => ("not-held", tip),
     };
+    if result == "resumed" {
+        let notifier = Notifier::new(session);
+        for name in &chosen.names {
+            let commit = Some(commit.to_string());
+            let happened = Happened { name: Some(name), commit, reason: Some(&args.reason), ..Happened::default() };
+            notifier.tell(&chosen.environment, NotifyEvent::Resumed, &happened);
+        }
+    }
     if session.format != Format::Human {
         let services = chosen.names.iter().map(|name| (name.namespace.as_str(), name.service.as_str()));
         let services = services.map(|(namespace, service)| ServiceDocument { namespace, service }).collect();

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use meshc_core::bundle::weights;
+use meshc_core::lower::declaration::NotifyEvent;
 use meshc_gitops::Oid;
 use meshc_gitops::folder::Commit;
 use meshc_gitops::remote::Location;
@@ -17,6 +18,7 @@ use crate::args::Format;
 use crate::failure::Failure;
 use crate::figures::{self, Figures};
 use crate::live::Watch;
+use crate::notify::{Happened, Notifier};
 use crate::output::{BOLD, GREEN, PLAIN};
 use crate::progress::Progress;
 use crate::publishing::deployed::{Place, PlaceArgs, short};
@@ -101,6 +103,14 @@ pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<(), Failure>
         }
         Format::Human | Format::Markdown => {}
         Format::Json | Format::Sarif => session.output.result(&done.json(&figures))?,
+    }
+    if matches!(outcome, Outcome::Done { .. }) {
+        let notifier = Notifier::new(session);
+        for name in &chosen.names {
+            let commit = Some(commit.to_string());
+            let happened = Happened { name: Some(name), commit, reason: Some(&args.reason), ..Happened::default() };
+            notifier.tell(&chosen.environment, NotifyEvent::RolledBack, &happened);
+        }
     }
     match missing {
         None => Ok(()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use meshc_core::check::environment;
 use meshc_core::diagnostic::{Diagnostics, Severity};
-use meshc_core::lower::declaration::{EnvironmentDecl, SyncEngine};
+use meshc_core::lower::declaration::{EnvironmentDecl, NotifyDecl, SyncEngine};
 use meshc_core::model::traffic::Millis;
 use meshc_core::project::{self, Project};
 use meshc_core::syntax;
@@ -57,6 +57,9 @@ pub(crate) struct Environment {
     pub(crate) sync: Option<SyncEngine>,
     /// How long a commit may take to be live, where that is known.
     pub(crate) settle: Option<Duration>,
+    /// Who is told what becomes of its releases. Declared in the project alone: who may write to a deploy repository must
+    /// not choose programs that others run.
+    pub(crate) notify: Vec<NotifyDecl>,
 }
 
 /// One branch of a deploy repository.
@@ -114,7 +117,7 @@ impl Place {
 impl Environment {
     /// One of which nothing more is known, in the folder of its name.
     pub(crate) fn named(name: String) -> Self {
-        Self { folder: name.clone(), name, sync: None, settle: None }
+        Self { folder: name.clone(), name, sync: None, settle: None, notify: Vec::new() }
     }
 }
 
@@ -201,7 +204,8 @@ fn of_project(session: &Session, args: &PlaceArgs) -> Result<Option<Vec<Deployed
         let stated = openings.iter().find_map(|opening| opening.settle.as_ref()).map(|settle| settle.value);
         let Millis(settle) = environment::settle(stated, sync);
         let settle = Some(Duration::from_millis(settle));
-        let environment = Environment { name: name.to_owned(), folder, sync, settle };
+        let notify = openings.iter().flat_map(|opening| &opening.notify).map(|notify| notify.value.clone()).collect();
+        let environment = Environment { name: name.to_owned(), folder, sync, settle, notify };
         match groups.iter_mut().find(|group| group.location == location && group.branch == branch) {
             Some(group) => group.environments.get_or_insert_default().push(environment),
             None => groups.push(Deployed { location, branch, environments: Some(vec![environment]) }),

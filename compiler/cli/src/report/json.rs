@@ -87,6 +87,13 @@ pub(crate) fn to_text(document: &impl Serialize) -> String {
     text
 }
 
+/// A document as one line of many.
+pub(crate) fn to_line(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
 fn one<'a>(report: &Report<'a>, finding: &'a Diagnostic) -> Finding<'a> {
     let edit = |(span, text): &'a (Span, String)| Edit { place: place(report, *span), replacement: text };
     let related = |label: &'a Label| Related {

@@ -113,6 +113,38 @@ fn workflows_go_to_the_root_of_the_repository() {
 }
 
 #[test]
+fn a_cron_job_is_printed_for_what_is_measured() {
+    let folder = shop();
+    let args = ["-C", "mesh", "bootstrap", "cron-job", "--env", "prod", "--image", "example.com/meshc:1"];
+    let run = folder.meshc(&args).ended(1);
+    assert!(run.stderr.contains("`prod` declares no `prometheus`"), "{}", run.stderr);
+    folder.edit(
+        "mesh/environments/all.mesh",
+        "  sync   argo-cd\n",
+        "  sync   argo-cd\n  prometheus \"http://prometheus\"\n",
+    );
+    let run = folder.meshc(&args).ended(0);
+    assert!(
+        run.stdout.contains("kind: CronJob\n") && run.stdout.contains("namespace: mesh-promote\n"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn prometheus_takes_the_rules() {
+    let folder = shop();
+    let run = folder.meshc(&["-C", "mesh", "bootstrap", "promql", "--env", "prod"]).ended(0);
+    folder.write("rules.yaml", run.stdout);
+    let Ok(output) = Command::new("promtool").args(["check", "rules"]).arg(folder.path("rules.yaml")).output() else {
+        eprintln!("there is no promtool here");
+        return;
+    };
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("8 rules found"), "{said}");
+}
+
+#[test]
 fn the_branch_is_the_one_that_the_remote_calls_its_own() {
     let folder = shop();
     git(&folder, &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop"]);

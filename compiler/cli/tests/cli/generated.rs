@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "init",
     "check",
     "render",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 18] = [
     "status",
     "why",
     "promote",
+    "watch",
     "rollback",
     "resume",
     "rehearse",
@@ -23,7 +24,7 @@ const COMMANDS: [&str; 18] = [
     "man",
 ];
 /// Commands of `bootstrap`, which have pages of their own.
-const OF_BOOTSTRAP: [&str; 4] = ["sync", "ci", "hook", "codeowners"];
+const OF_BOOTSTRAP: [&str; 7] = ["sync", "ci", "cron-job", "hook", "codeowners", "promql", "grafana"];
 
 #[test]
 fn every_shell_completes_every_command() {
@@ -42,7 +43,7 @@ fn every_command_has_a_manual_page() {
     let folder = Folder::new(&[]);
     assert!(folder.meshc(&["man"]).ended(0).stdout.contains(".TH meshc 1"));
     let run = folder.meshc(&["man", "--out", "man/man1"]).ended(0);
-    assert_eq!(run.stdout, "23 pages in man/man1\n");
+    assert_eq!(run.stdout, "27 pages in man/man1\n");
     let files = folder.files("man/man1");
     assert_eq!(files.len(), COMMANDS.len() + OF_BOOTSTRAP.len() + 1);
     let below = OF_BOOTSTRAP.map(|command| format!("bootstrap-{command}"));

@@ -1,6 +1,10 @@
 //! Releases from the first line to the last commit, by the commands that people run. A server that answers as Prometheus
 //! does plays the traffic.
 
+#[cfg(unix)]
+mod notify;
+mod watch;
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};

@@ -175,7 +175,7 @@ pub fn manifests(templates: &Templates, request: &Request<'_>) -> Result<String,
 }
 
 /// A repository that a cluster can fetch from.
-fn reachable(environment: &str, stated: Option<&str>) -> Result<Repository, String> {
+pub(super) fn reachable(environment: &str, stated: Option<&str>) -> Result<Repository, String> {
     let help = "write `deploy { repository \"URL\" }` with a URL that the cluster can fetch from";
     let Some(url) = stated else {
         return Err(format!(

@@ -1,4 +1,6 @@
+mod cron_jobs;
 mod manifests;
+mod observed;
 mod owners;
 mod repository;
 mod workflows;

@@ -1,8 +1,9 @@
-//! Workflows: check and plan on a pull request, publish on the main branch and on a schedule. And the hook that checks
+//! Workflows: check, plan and rehearse on a pull request, publish and promote on the main branch and on a schedule. And the hook that checks
 //! before a commit.
 
 use serde::Serialize;
 
+use super::measured;
 use super::repository::{Repository, Transport};
 use crate::check::environment::Facts;
 use crate::compile::VERSION;
@@ -77,6 +78,10 @@ struct Published<'a> {
     folder: &'a str,
     /// The environment whose job comes before, where there is one.
     after: Option<&'a str>,
+    /// It declares a Prometheus, so that its releases can be measured.
+    promotes: bool,
+    /// Secret files that its Prometheus takes.
+    secrets: Vec<measured::File>,
 }
 
 /// The files of a host, by their paths from the root of the source repository. The error is a sentence.
@@ -123,7 +128,15 @@ fn values<'a>(request: &'a Request<'a>) -> Result<Values<'a>, String> {
         let after = environment.facts.after.as_deref();
         let published = |name: &str| values.published.iter().any(|one: &Published<'_>| one.name == name);
         let after = after.filter(|name| published(name));
-        values.published.push(Published { name: environment.name, folder: environment.folder, after });
+        let mut secrets = measured::files(environment.name, environment.facts);
+        secrets.retain(|file| file.secret);
+        values.published.push(Published {
+            name: environment.name,
+            folder: environment.folder,
+            after,
+            promotes: environment.facts.prometheus.is_some(),
+            secrets,
+        });
     }
     if values.published.is_empty() {
         return Err("no environment states a deploy repository that a workflow can reach: write \

@@ -232,6 +232,8 @@ pub struct EnvironmentDecl {
     pub settle: Option<Spanned<Millis>>,
     /// `freeze FROM to UNTIL`.
     pub freezes: Vec<Spanned<Freeze>>,
+    /// `notify webhook-file "…"`, `notify command "…"`.
+    pub notify: Vec<Spanned<NotifyDecl>>,
     /// `namespace A as B`.
     pub namespace_names: Vec<(Spanned<Text>, Spanned<Text>)>,
     /// `host A as B`.
@@ -266,6 +268,59 @@ pub enum SyncEngine {
     Flux,
     /// Nothing: people apply by hand.
     None,
+}
+
+/// `notify`: who is told what became of a release, by the commands that run in the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotifyDecl {
+    /// Who is told.
+    pub target: NotifyTarget,
+    /// Of what.
+    pub events: Vec<NotifyEvent>,
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotifyTarget {
+    /// A webhook whose URL is in a file. Relative paths begin where the command runs.
+    WebhookFile(Text),
+    /// A program with its arguments.
+    Command(Vec<Text>),
+}
+
+/// What can become of a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotifyEvent {
+    /// Its next stage began.
+    Promoted,
+    /// It went back on evidence, and is held.
+    Aborted,
+    /// Its last stage is passed.
+    Finished,
+    /// A person took it back, and it is held.
+    RolledBack,
+    /// A person lifted its hold.
+    Resumed,
+    /// It could not be decided about.
+    Failed,
+}
+
+impl NotifyEvent {
+    /// All, in the order of the reference.
+    pub const ALL: [Self; 6] =
+        [Self::Promoted, Self::Aborted, Self::Finished, Self::RolledBack, Self::Resumed, Self::Failed];
+
+    /// As the language spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Promoted => "promoted",
+            Self::Aborted => "aborted",
+            Self::Finished => "finished",
+            Self::RolledBack => "rolled-back",
+            Self::Resumed => "resumed",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// `prometheus`: where gates are measured. Files are named, never their content.

@@ -17,6 +17,7 @@ const SETTINGS: &[&str] = &[
     "after",
     "settle",
     "freeze",
+    "notify",
     "trust-domain",
     "cluster-domain",
     "inventory",
@@ -50,6 +51,7 @@ pub(super) fn lower(statement: &Statement, out: &mut Diagnostics) -> Option<Envi
         after: None,
         settle: None,
         freezes: Vec::new(),
+        notify: Vec::new(),
         namespace_names: Vec::new(),
         host_names: Vec::new(),
         patches: Vec::new(),
@@ -85,6 +87,7 @@ fn lower_setting(statement: &Statement, decl: &mut EnvironmentDecl, out: &mut Di
             }
         }
         "freeze" => super::freeze::freeze(statement, &mut decl.freezes, out),
+        "notify" => super::notify::notify(statement, &mut decl.notify, out),
         "trust-domain" => {
             let form = "`trust-domain shop.example.com`";
             word(statement, form, "a trust domain", value::subdomain, &mut decl.trust_domain, out);

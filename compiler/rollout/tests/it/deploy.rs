@@ -17,8 +17,9 @@ use meshc_gitops::program::Git;
 use meshc_gitops::remote::{Location, Remote};
 use meshc_gitops::verify;
 use meshc_rollout::measure::Source;
+use meshc_rollout::outcome::Outcome;
 use meshc_rollout::plan;
-use meshc_rollout::promote::{Order, Outcome, promote};
+use meshc_rollout::promote::{Order, promote};
 
 /// A deploy repository.
 pub(crate) struct Deploy {

@@ -8,10 +8,11 @@ use super::place::{File, Source, write};
 use super::{Session, Writing, compiled, templates};
 use crate::failure::Failure;
 
-/// Write workflows that check, plan and publish
+/// Write workflows that check, plan, publish and promote
 ///
 /// On a pull request: formatting, check, findings for code scanning, `istioctl analyze`, and the plan as one comment
-/// that is kept up to date. On the main branch and every five minutes: publish, one run at a time. What each needs
+/// that is kept up to date; and rehearsed rollbacks. On the main branch and every five minutes: publish, then promote
+/// where the environment declares a Prometheus, one run at a time. What each needs
 /// stands in its first lines.
 #[derive(Debug, Args)]
 pub(super) struct CiArgs {

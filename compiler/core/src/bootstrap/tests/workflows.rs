@@ -139,6 +139,38 @@ fn keys_and_tokens_reach_only_where_they_are_used() {
     assert_eq!(steps[0]["with"]["persist-credentials"], false, "it would hide the token for the same host");
 }
 
+/// An environment that is measured, with a token.
+const MEASURED: (&str, &str) = (
+    "  after  staging\n",
+    "  after  staging\n  prometheus \"https://p.example.com\" { bearer-token-file \"it's.token\"; ca-file \"ca.pem\" }\n",
+);
+
+#[test]
+fn what_is_measured_is_promoted_behind_its_publish() {
+    let [check, publish] = github(None, &[MEASURED]);
+    let steps = steps(&publish["jobs"]["publish-prod"]);
+    let names: Vec<&str> = steps.iter().rev().take(3).map(|step| step["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Promote", "bearer-token-file of Prometheus", "Publish"]);
+    let promote = steps.last().unwrap();
+    assert_eq!(promote["run"], "meshc -C \"$PROJECT\" promote --env \"$ENVIRONMENT\"");
+    assert_eq!((&promote["env"]["ENVIRONMENT"], &promote["if"]), (&json!("prod"), &json!("${{ !cancelled() }}")));
+    assert_eq!(promote["env"]["MESH_DEPLOY_TOKEN"], "${{ secrets.MESH_DEPLOY_TOKEN }}");
+    let token = &steps[steps.len() - 2];
+    assert_eq!(token["env"]["SECRET"], "${{ secrets.MESH_PROMETHEUS_PROD_BEARER_TOKEN_FILE }}");
+    assert_eq!(token["env"]["FILE"], "it's.token");
+    assert!(!publish["jobs"]["publish-staging"].to_string().contains("promote"), "nothing measures there");
+    let rehearsals = scripts(&check["jobs"]["plan"]).matches(" rehearse --env \"$ENVIRONMENT\"").count();
+    assert_eq!(rehearsals, 2);
+    let files = written(Host::GitLab, None, &[MEASURED]).unwrap();
+    let value: Value = yaml_serde::from_str(&files[0].1).unwrap();
+    let script = value["mesh-publish-prod"]["script"].to_string();
+    let (published, rest) = script.split_once(" publish --source-branch").unwrap();
+    assert!(published.contains("code=0") && rest.contains("|| code=$?"), "{script}");
+    assert!(rest.contains("cp \\\"$MESH_PROMETHEUS_PROD_BEARER_TOKEN_FILE\\\""), "{script}");
+    assert!(rest.contains(" promote --env prod") && rest.ends_with("exit \\\"$code\\\"\"]"), "{script}");
+    assert_eq!(value["mesh-rehearse"]["allow_failure"], true);
+}
+
 #[test]
 fn gitlab_has_the_same_jobs() {
     let files = written(Host::GitLab, None, &[]).unwrap();
@@ -146,7 +178,10 @@ fn gitlab_has_the_same_jobs() {
     assert_eq!(*path, ".gitlab/mesh.yaml");
     let value: Value = yaml_serde::from_str(text).unwrap();
     let names: Vec<&String> = value.as_object().unwrap().keys().collect();
-    assert_eq!(names, [".mesh", "mesh-check", "mesh-plan", "mesh-publish-prod", "mesh-publish-staging"]);
+    assert_eq!(
+        names,
+        [".mesh", "mesh-check", "mesh-plan", "mesh-publish-prod", "mesh-publish-staging", "mesh-rehearse"]
+    );
     assert_eq!(value[".mesh"]["variables"]["GIT_DEPTH"], "0");
     let prod = &value["mesh-publish-prod"];
     assert_eq!((&prod["resource_group"], &prod["interruptible"]), (&json!("mesh-publish-prod"), &json!(false)));
