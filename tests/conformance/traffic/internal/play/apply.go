@@ -1,0 +1,91 @@
+package play
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"meshc/tests/conformance/traffic/internal/mutant"
+	"meshc/tests/conformance/traffic/internal/proof"
+	"meshc/tests/conformance/traffic/internal/render"
+)
+
+// Mutate breaks everything that is rendered from now on; nil mends it. What was applied is applied anew.
+func (p *Player) Mutate(m *mutant.Mutant) error {
+	p.change = func(o []render.Object) []render.Object { return o }
+	if m != nil {
+		p.change = m.Apply
+	}
+	return p.apply(p.run.Environment, nil)
+}
+
+// Rendered gives what the compiler renders for the run, without recorded state.
+func (p *Player) Rendered() ([]render.Object, error) {
+	return p.compiler.Render(p.project(), p.run.Environment, nil)
+}
+
+// be makes sure that the rendering of an environment with this state is in force.
+func (p *Player) be(environment string, state map[string]proof.Release) error {
+	if p.environment == environment && maps.Equal(p.state, state) {
+		return nil
+	}
+	return p.apply(environment, state)
+}
+
+// apply renders, hands the result to istiod, and waits until every proxy has it and old connections are gone.
+func (p *Player) apply(environment string, state map[string]proof.Release) error {
+	if err := p.hand(environment, state); err != nil {
+		return err
+	}
+	if err := p.settle(); err != nil {
+		return err
+	}
+	p.stage.Drained()
+	return nil
+}
+
+// hand gives a rendering to istiod and does not wait.
+func (p *Player) hand(environment string, state map[string]proof.Release) error {
+	p.environment, p.state = "", nil // unknown, should this fail
+	objects, err := p.compiler.Render(p.project(), environment, state)
+	if err != nil {
+		return err
+	}
+	text, err := render.Text(p.change(objects))
+	if err != nil {
+		return err
+	}
+	p.applied = time.Now()
+	if err := p.istiod.Replace(p.surroundings + text); err != nil {
+		return fmt.Errorf("Istio's validation refuses %w", err)
+	}
+	p.environment, p.state = environment, state
+	return nil
+}
+
+// uninstall deletes everything that the mesh wrote.
+func (p *Player) uninstall() error {
+	p.environment, p.state = "", nil
+	p.applied = time.Now()
+	if err := p.istiod.Replace(p.surroundings); err != nil {
+		return err
+	}
+	return p.settle()
+}
+
+func (p *Player) settle() error {
+	refused, err := p.istiod.Settle(p.proxies)
+	var news []string
+	for _, text := range refused {
+		if !p.refused[text] {
+			p.refused[text] = true
+			news = append(news, text)
+		}
+	}
+	if len(news) > 0 {
+		return errors.New("Envoy refuses: " + strings.Join(news, "; "))
+	}
+	return err
+}
