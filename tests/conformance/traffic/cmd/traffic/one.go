@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -78,11 +77,6 @@ func proveAll(p *play.Player, run proof.Run, results *report.Results) error {
 		rows, err := p.Prove(of)
 		if err != nil {
 			return err
-		}
-		for _, row := range rows {
-			if len(row.Problems) > 0 {
-				fmt.Fprintf(os.Stderr, "FAIL %s, environment %s: %s\n     %s\n", row.Declaration, row.Environment, row.Says, strings.Join(row.Problems, "\n     "))
-			}
 		}
 		results.Rows = append(results.Rows, rows...)
 	}

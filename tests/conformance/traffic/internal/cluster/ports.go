@@ -54,14 +54,14 @@ func (c *Cluster) Find(target string) (*corev1.Service, *corev1.ServicePort) {
 	return nil, nil
 }
 
-// Hosts is the /etc/hosts of every pod; it stands for the cluster's DNS.
-func (c *Cluster) Hosts() string {
+// Hosts is the /etc/hosts of a namespace's pods; it stands for the cluster's DNS.
+func (c *Cluster) Hosts(namespace string) string {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, "127.0.0.1 localhost")
 	for _, s := range c.Services {
 		n, ns := s.Name, s.Namespace
 		fmt.Fprintf(&b, "%s", s.Spec.ClusterIP)
-		if ns == c.Namespace {
+		if ns == namespace {
 			fmt.Fprintf(&b, " %s", n)
 		}
 		fmt.Fprintf(&b, " %[1]s.%[2]s %[1]s.%[2]s.svc %[1]s.%[2]s.svc.cluster.local\n", n, ns)

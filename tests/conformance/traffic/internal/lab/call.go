@@ -73,12 +73,15 @@ func (st *Stage) Start(c Call) (*Running, error) {
 		}
 		address = target.IP + ":" + port
 	}
+	service, port := st.Cluster.Find(c.To)
 	if c.Proto == "" {
-		_, port := st.Cluster.Find(c.To)
 		if port == nil {
 			return nil, fmt.Errorf("no service port %s: state a proto", c.To)
 		}
 		c.Proto = cluster.Protocol(*port)
+	}
+	if service != nil && service.Namespace != pod.Namespace { // there, the short name is nobody's
+		address = fmt.Sprintf("%s.%s:%d", service.Name, service.Namespace, port.Port)
 	}
 	if c.Path == "" {
 		c.Path = "/lab.Echo/Say"
