@@ -222,7 +222,7 @@ func (c *caller) http(i int64) answer {
 	return a
 }
 
-// tcp sends a line and wants it back.
+// tcp sends a line and wants to hear who got it.
 func (c *caller) tcp(int64) answer {
 	conn, err := net.DialTimeout("tcp", c.to, c.timeout)
 	if err != nil {
@@ -231,11 +231,13 @@ func (c *caller) tcp(int64) answer {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(c.timeout))
 	fmt.Fprintln(conn, "hello")
-	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
 		return answer{Code: "closed", Message: err.Error()}
 	}
 	time.Sleep(c.hold)
-	return answer{Code: "echo"}
+	pod, version, _ := strings.Cut(strings.TrimSpace(line), " ")
+	return answer{Code: "echo", Pod: pod, Version: version}
 }
 
 func (c *caller) context() (context.Context, context.CancelFunc) {
