@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -31,8 +32,11 @@ func (o options) breakLines(p *play.Player, run proof.Run, results *report.Resul
 	}
 	for _, m := range mutant.Sample(all, o.mutants, o.seed) {
 		fate := report.Mutant{Scenario: filepath.Base(o.one), Environment: run.Environment, Deleted: m.String()}
-		if err := p.Mutate(&m); err != nil {
-			fate.Refused = err.Error() // it never reaches a proxy
+		var refusal play.Refusal
+		if err := p.Mutate(&m); errors.As(err, &refusal) {
+			fate.Refused = refusal.Error() // it never reaches the proxies
+		} else if err != nil {
+			return fmt.Errorf("%v: %w", m, err)
 		} else if fate.Killer, err = firstFailure(p, sorted(run.Proofs, m)); err != nil {
 			return fmt.Errorf("%v: %w", m, err)
 		}

@@ -15,6 +15,7 @@ type Workload struct {
 	Replicas       int               `json:"replicas"`       // default 1
 	Mesh           *bool             `json:"mesh"`           // false: no sidecar
 	Gateway        bool              `json:"gateway"`        // an Envoy alone, as an ingress gateway
+	Silent         bool              `json:"silent"`         // whatever arrives is dropped, as by a lost node
 	Listen         []string          `json:"listen"`         // further ports of the application, as protocol:port
 }
 

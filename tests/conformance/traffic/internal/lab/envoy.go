@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,6 +111,26 @@ func (st *Stage) Dump() error {
 		}
 	}
 	return nil
+}
+
+// Counters adds up those of a pod's Envoy whose names match a regular expression.
+func (st *Stage) Counters(name, filter string) (sum float64, err error) {
+	p := st.Cluster.Pod(name)
+	if p == nil {
+		return 0, fmt.Errorf("no pod %s", name)
+	}
+	body, code := admin(p, "GET", "/stats?filter="+url.QueryEscape(filter))
+	if code != 200 {
+		return 0, fmt.Errorf("%s: statistics: %d %s", name, code, body)
+	}
+	for _, line := range strings.Split(body, "\n") {
+		if _, value, ok := strings.Cut(line, ": "); ok {
+			if n, err := strconv.ParseFloat(value, 64); err == nil { // histograms are no numbers
+				sum += n
+			}
+		}
+	}
+	return sum, nil
 }
 
 // admin asks the pod's Envoy on its admin port. The status is 0 when nobody answers.

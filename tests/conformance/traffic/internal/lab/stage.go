@@ -115,6 +115,9 @@ func (st *Stage) addPod(n int, p *cluster.Pod) error {
 			return err
 		}
 	}
+	if p.Workload.Silent {
+		return sh("ip netns exec %s iptables -A INPUT -i eth0 -j DROP", p.NetNS)
+	}
 	if len(p.Listens) == 0 {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package play
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -12,12 +11,22 @@ import (
 	"meshc/tests/conformance/traffic/internal/render"
 )
 
+// Refusal is what Istio's validation or an Envoy says against a rendering. Any other error is about the lab.
+type Refusal struct{ text string }
+
+func (r Refusal) Error() string { return r.text }
+
 // Mutate breaks everything that is rendered from now on; nil mends it. What was applied is applied anew.
 func (p *Player) Mutate(m *mutant.Mutant) error {
+	// Removed first: an untouched limiter or cluster would keep its buckets and ejections.
+	if err := p.uninstall(); err != nil {
+		return err
+	}
 	p.change = func(o []render.Object) []render.Object { return o }
 	if m != nil {
 		p.change = m.Apply
 	}
+	p.refused = map[string]bool{}
 	return p.apply(p.run.Environment, nil)
 }
 
@@ -59,7 +68,7 @@ func (p *Player) hand(environment string, state map[string]proof.Release) error 
 	}
 	p.applied = time.Now()
 	if err := p.istiod.Replace(p.surroundings + text); err != nil {
-		return fmt.Errorf("Istio's validation refuses %w", err)
+		return Refusal{fmt.Sprintf("Istio's validation refuses %v", err)}
 	}
 	p.environment, p.state = environment, state
 	return nil
@@ -85,7 +94,7 @@ func (p *Player) settle() error {
 		}
 	}
 	if len(news) > 0 {
-		return errors.New("Envoy refuses: " + strings.Join(news, "; "))
+		return Refusal{"Envoy refuses " + strings.Join(news, "; ")}
 	}
 	return err
 }

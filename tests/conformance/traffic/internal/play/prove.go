@@ -1,6 +1,7 @@
 package play
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,11 +33,14 @@ func (p *Player) Prove(of proof.Proof) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.be(p.run.Environment, of.State); err != nil {
+	var refusal Refusal
+	if err := p.be(p.run.Environment, of.State); errors.As(err, &refusal) {
 		for i := range rows {
-			rows[i].Problems = append(rows[i].Problems, err.Error())
+			rows[i].Problems = append(rows[i].Problems, refusal.Error())
 		}
 		return rows, nil
+	} else if err != nil {
+		return nil, err
 	}
 	switch {
 	case len(of.Matrix) > 0:
@@ -97,10 +101,13 @@ func (p *Player) steps(steps []proof.Step, row *Row) error {
 
 // step does one thing, and says what. A refusal by Istio or Envoy goes to the row.
 func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
-	refusal := func(err error) {
-		if err != nil {
-			row.Problems = append(row.Problems, err.Error())
+	unlessRefused := func(err error) error {
+		var refusal Refusal
+		if errors.As(err, &refusal) {
+			row.Problems = append(row.Problems, refusal.Error())
+			return nil
 		}
+		return err
 	}
 	switch {
 	case s.Call != nil:
@@ -136,23 +143,23 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 		d, err := time.ParseDuration(s.Wait)
 		time.Sleep(d)
 		return nil, "wait " + s.Wait, err
+	case s.Stats != nil:
+		sum, err := p.stage.Counters(s.Stats.Pod, s.Stats.Filter)
+		return lab.Measured{"sum": sum}, s.Stats.Filter + " of " + s.Stats.Pod, err
 	case s.State != nil:
 		err := p.hand(p.run.Environment, s.State)
 		if err == nil {
 			err = p.settle()
 		}
-		refusal(err)
-		return nil, "apply " + describe(s.State), nil
+		return nil, "apply " + describe(s.State), unlessRefused(err)
 	case s.Environment != "":
 		err := p.hand(s.Environment, nil)
 		if err == nil {
 			err = p.settle()
 		}
-		refusal(err)
-		return nil, "apply environment " + s.Environment, nil
+		return nil, "apply environment " + s.Environment, unlessRefused(err)
 	case s.Uninstall:
-		refusal(p.uninstall())
-		return nil, "uninstall", nil
+		return nil, "uninstall", unlessRefused(p.uninstall())
 	}
 	return nil, "", fmt.Errorf("a step that does nothing: %+v", s)
 }

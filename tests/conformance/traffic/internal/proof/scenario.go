@@ -74,8 +74,15 @@ type Step struct {
 	Wait        string             `json:"wait"`        // a duration
 	State       map[string]Release `json:"state"`       // rendered again with this state, and applied under traffic
 	Environment string             `json:"environment"` // rendered for another environment, and applied under traffic
-	Uninstall   bool               `json:"uninstall"`   // everything that the mesh wrote is deleted
+	Stats       *Stats             `json:"stats"`
+	Uninstall   bool               `json:"uninstall"` // everything that the mesh wrote is deleted
 	Expect      Expectations       `json:"expect"`
+}
+
+// Stats reads counters of a pod's Envoy. They are measured together, as `sum`.
+type Stats struct {
+	Pod    string `json:"pod"`
+	Filter string `json:"filter"` // a regular expression over names, as in Envoy's /stats?filter=
 }
 
 // Target is a row of a matrix: who of all pods may call this, and nobody else may.
