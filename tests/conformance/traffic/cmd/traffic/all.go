@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"meshc/tests/conformance/traffic/internal/proof"
@@ -30,6 +31,7 @@ func (o options) playAll(names []string) (failed bool, err error) {
 	}
 	all := &report.Results{Istio: istioVersion(), Envoy: o.envoyVersion}
 	for _, name := range names {
+		o.noticed = strings.Join(all.Noticed(), "\n")
 		results, err := o.child(name)
 		if err != nil {
 			return false, err
@@ -37,6 +39,7 @@ func (o options) playAll(names []string) (failed bool, err error) {
 		all.Rows = append(all.Rows, results.Rows...)
 		all.Mutants = append(all.Mutants, results.Mutants...)
 	}
+	all.Merge()
 	all.Seconds = time.Since(begin).Seconds()
 	all.Print(os.Stdout)
 	return all.Failed(), all.Write(o.results)
@@ -51,7 +54,7 @@ func (o options) child(name string) (*report.Results, error) {
 	cmd := exec.Command(o.programs.Self,
 		"-one", filepath.Join(o.scenarios, name), "-out", out, "-results", results, "-scenarios", o.scenarios, "-meshc", o.meshc,
 		"-envoy", o.programs.Envoy, "-echo", o.programs.Echo, "-bootstrap", o.programs.Bootstrap,
-		"-mutants", fmt.Sprint(o.mutants), "-seed", fmt.Sprint(o.seed), "-environment", o.environment)
+		"-mutants", fmt.Sprint(o.mutants), "-seed", fmt.Sprint(o.seed), "-only", o.only, "-noticed", o.noticed, "-environment", o.environment)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"meshc/tests/conformance/traffic/internal/mutant"
@@ -14,11 +13,19 @@ import (
 	"meshc/tests/conformance/traffic/internal/report"
 )
 
-// breakLines deletes lines of what a run renders, one after the other, and plays the proofs until one fails.
+// breakLines takes lines out of what a run renders, one after the other, and plays the proofs until one fails. It
+// leaves out those that -noticed lists, because an earlier scenario noticed them.
 func (o options) breakLines(p *play.Player, run proof.Run, results *report.Results) error {
 	harmless, err := mutant.ReadHarmless(filepath.Join(o.scenarios, "harmless.txt"))
 	if err != nil {
 		return err
+	}
+	noticed := map[string]bool{}
+	for _, name := range strings.Split(o.noticed, "\n") {
+		noticed[name] = true
+	}
+	for _, m := range results.Mutants { // by an earlier run of this scenario
+		noticed[m.Deleted] = noticed[m.Deleted] || !m.Survived()
 	}
 	objects, err := p.Rendered()
 	if err != nil {
@@ -26,7 +33,7 @@ func (o options) breakLines(p *play.Player, run proof.Run, results *report.Resul
 	}
 	var all []mutant.Mutant
 	for _, m := range mutant.All(objects) {
-		if harmless.Reason(m) == "" {
+		if harmless.Reason(m) == "" && !noticed[m.String()] && strings.Contains(m.String(), o.only) {
 			all = append(all, m)
 		}
 	}
@@ -34,30 +41,16 @@ func (o options) breakLines(p *play.Player, run proof.Run, results *report.Resul
 		fate := report.Mutant{Scenario: filepath.Base(o.one), Environment: run.Environment, Deleted: m.String()}
 		var refusal play.Refusal
 		if err := p.Mutate(&m); errors.As(err, &refusal) {
-			fate.Refused = refusal.Error() // it never reaches the proxies
+			fate.Refused = refusal.Error()
 		} else if err != nil {
 			return fmt.Errorf("%v: %w", m, err)
-		} else if fate.Killer, err = firstFailure(p, sorted(run.Proofs, m)); err != nil {
+		} else if fate.Killer, err = firstFailure(p, run.Proofs); err != nil {
 			return fmt.Errorf("%v: %w", m, err)
 		}
 		fmt.Fprintln(os.Stderr, fate)
 		results.Mutants = append(results.Mutants, fate)
 	}
 	return nil
-}
-
-// sorted puts the proofs of the service that was broken first: they are the likely ones to fail.
-func sorted(proofs []proof.Proof, m mutant.Mutant) []proof.Proof {
-	service := "service " + filepath.Base(filepath.Dir(m.File)) + " "
-	near := func(p proof.Proof) int {
-		if strings.Contains(p.Declares+" ", service) {
-			return 0
-		}
-		return 1
-	}
-	out := slices.Clone(proofs)
-	slices.SortStableFunc(out, func(a, b proof.Proof) int { return near(a) - near(b) })
-	return out
 }
 
 // firstFailure gives the declaration and the problem of the first proof that fails, or nothing.
@@ -69,7 +62,7 @@ func firstFailure(p *play.Player, proofs []proof.Proof) (string, error) {
 		}
 		for _, row := range rows {
 			if len(row.Problems) > 0 {
-				return row.Declaration + ": " + row.Problems[0], nil
+				return row.Declaration + ": " + row.Problems[len(row.Problems)-1], nil
 			}
 		}
 	}

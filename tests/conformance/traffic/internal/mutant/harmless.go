@@ -12,8 +12,8 @@ type Harmless []harmless
 
 type harmless struct{ kind, where, reason string }
 
-// ReadHarmless reads lines of "Kind where | reason". In where, "[*]" stands for an index, and "*" for any name of one
-// part. Empty lines and lines that begin with # are comments.
+// ReadHarmless reads lines of "Kind where | reason". In where, "*" stands for any name of one part. Empty lines and lines
+// that begin with # are comments.
 func ReadHarmless(file string) (list Harmless, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -28,26 +28,22 @@ func ReadHarmless(file string) (list Harmless, err error) {
 		if !ok || len(words) != 2 || strings.TrimSpace(reason) == "" {
 			return nil, fmt.Errorf("%s:%d: expected `Kind where | reason`", file, i+1)
 		}
-		list = append(list, harmless{words[0], words[1], strings.TrimSpace(reason)})
+		where := strings.NewReplacer("[]", "/\\[]", ".", "/").Replace(words[1])
+		list = append(list, harmless{words[0], where, strings.TrimSpace(reason)})
 	}
 	return list, nil
 }
 
 // Reason says why a deletion is harmless; empty if it is not.
 func (list Harmless) Reason(m Mutant) string {
-	where := asPath(m.Where())
+	where := strings.Join(m.Path, "/")
 	for _, h := range list {
 		if h.kind != m.Kind {
 			continue
 		}
-		if ok, err := path.Match(asPath(h.where), where); ok && err == nil {
+		if ok, err := path.Match(h.where, where); ok && err == nil {
 			return h.reason
 		}
 	}
 	return ""
-}
-
-// asPath turns dots and indexes into the separators and names that path.Match knows.
-func asPath(where string) string {
-	return strings.NewReplacer(".", "/", "[", "/", "]", "").Replace(where)
 }

@@ -1,94 +1,89 @@
-// Package mutant makes the errors that a backend could make: it deletes one line, or one block, of what was rendered.
+// Package mutant makes the errors that a backend could make: it forgets one line, or one block, of what it renders,
+// wherever it would write it.
 package mutant
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 
 	"meshc/tests/conformance/traffic/internal/render"
 )
 
-// Mutant is one deletion. Path leads to it, by keys and indexes; an empty path is the whole object.
+// Mutant is one line of a backend that is missing: a field, or the last item of each list at a place, in every object
+// that comes from the same lines of the backend.
 type Mutant struct {
-	File  string `json:"file"`
-	Kind  string `json:"kind"`
-	Path  []any  `json:"path"` // string or int
-	Value string `json:"value"`
+	Scope string // what stands for a kind of object: see scope
+	Kind  string
+	Path  []string // keys; "[]" for any item of a list, and at the end for the last one. Empty for the whole object
 }
 
-// Where is the place in words, without the file: "spec.http[0].retries.attempts".
-func (m Mutant) Where() string {
-	var out strings.Builder
-	for _, step := range m.Path {
-		switch step := step.(type) {
-		case string:
-			if out.Len() > 0 {
-				out.WriteByte('.')
-			}
-			out.WriteString(step)
-		case int:
-			fmt.Fprintf(&out, "[%d]", step)
+func (m Mutant) String() string {
+	if len(m.Path) == 0 {
+		return m.Scope
+	}
+	return m.Scope + " " + m.Where()
+}
+
+// Where is the place in words, without the object: "spec.http[].retries.attempts".
+func (m Mutant) Where() string { return strings.ReplaceAll(strings.Join(m.Path, "."), ".[]", "[]") }
+
+// All gives every deletion of an object, of its annotations, and of anything in its spec, each once.
+func All(objects []render.Object) (out []Mutant) {
+	seen := map[string]bool{}
+	add := func(m Mutant) {
+		if !seen[m.String()] {
+			seen[m.String()] = true
+			out = append(out, m)
 		}
 	}
-	return out.String()
-}
-
-func (m Mutant) String() string { return fmt.Sprintf("%s %s: %s", m.File, m.Where(), m.Value) }
-
-// All gives every deletion of an object, of its annotations, and of anything in its spec, in the order of the text.
-func All(objects []render.Object) (out []Mutant) {
 	for _, o := range objects {
-		out = append(out, Mutant{File: o.File, Kind: o.Kind(), Value: "the whole object"})
+		whole := Mutant{Scope: scope(o), Kind: o.Kind()}
+		add(whole)
 		if metadata, ok := o.Body["metadata"].(map[string]any); ok {
-			if annotations, ok := metadata["annotations"]; ok {
-				out = append(out, below(o, annotations, []any{"metadata", "annotations"})...)
-			}
+			visit(whole, metadata["annotations"], []string{"metadata", "annotations"}, add)
 		}
-		if spec, ok := o.Body["spec"]; ok {
-			out = append(out, below(o, spec, []any{"spec"})...)
-		}
+		visit(whole, o.Body["spec"], []string{"spec"}, add)
 	}
 	return out
 }
 
-func below(o render.Object, value any, path []any) (out []Mutant) {
-	visit := func(step any, child any) {
+// scope is where an object's file is, without names: SERVICE/virtual-service.HOST.yaml. One place in the backend writes
+// all objects of a scope.
+func scope(o render.Object) string {
+	kind, rest, _ := strings.Cut(path.Base(o.File), ".")
+	if rest != "yaml" {
+		kind += ".NAME"
+	}
+	return strings.Repeat("*/", strings.Count(o.File, "/")) + kind
+}
+
+func visit(m Mutant, value any, path []string, add func(Mutant)) {
+	child := func(step string, value any) {
 		here := append(slices.Clone(path), step)
-		text, _ := json.Marshal(child) // what was read from YAML can be written as JSON
-		out = append(out, Mutant{File: o.File, Kind: o.Kind(), Path: here, Value: short(string(text))})
-		out = append(out, below(o, child, here)...)
+		add(Mutant{Scope: m.Scope, Kind: m.Kind, Path: here})
+		visit(m, value, here, add)
 	}
 	switch value := value.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(value)) {
-			visit(key, value[key])
+			child(key, value[key])
 		}
 	case []any:
-		for i, child := range value {
-			visit(i, child)
+		for _, item := range value {
+			child("[]", item)
 		}
 	}
-	return out
 }
 
-func short(text string) string {
-	const limit = 60
-	if runes := []rune(text); len(runes) > limit {
-		return string(runes[:limit-1]) + "…"
-	}
-	return text
-}
-
-// Apply gives the objects with this deletion. What it is not in stays as it is, and so do the arguments.
+// Apply gives the objects as that backend would render them. The arguments stay as they are.
 func (m Mutant) Apply(objects []render.Object) []render.Object {
 	out := make([]render.Object, 0, len(objects))
 	for _, o := range objects {
 		switch {
-		case o.File != m.File:
+		case scope(o) != m.Scope:
 			out = append(out, o)
 		case len(m.Path) > 0:
 			body, _ := without(o.Body, m.Path).(map[string]any)
@@ -98,31 +93,31 @@ func (m Mutant) Apply(objects []render.Object) []render.Object {
 	return out
 }
 
-func without(value any, path []any) any {
+func without(value any, path []string) any {
 	switch value := value.(type) {
 	case map[string]any:
-		key, ok := path[0].(string)
-		child, has := value[key]
-		if !ok || !has {
+		child, has := value[path[0]]
+		if !has {
 			return value
 		}
 		value = maps.Clone(value)
 		if len(path) == 1 {
-			delete(value, key)
+			delete(value, path[0])
 		} else {
-			value[key] = without(child, path[1:])
+			value[path[0]] = without(child, path[1:])
 		}
 		return value
 	case []any:
-		i, ok := path[0].(int)
-		if !ok || i >= len(value) {
+		if path[0] != "[]" || len(value) == 0 {
 			return value
 		}
 		value = slices.Clone(value)
 		if len(path) == 1 {
-			return slices.Delete(value, i, i+1)
+			return value[:len(value)-1]
 		}
-		value[i] = without(value[i], path[1:])
+		for i := range value {
+			value[i] = without(value[i], path[1:])
+		}
 		return value
 	}
 	return value

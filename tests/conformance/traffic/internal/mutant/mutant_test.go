@@ -3,6 +3,7 @@ package mutant
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -34,8 +35,7 @@ func TestAllNamesEveryLineOnce(t *testing.T) {
 	for _, m := range All(objects(t)) {
 		got = append(got, m.Where())
 	}
-	want := []string{"", "spec.http", "spec.http[0]", "spec.http[0].retries", "spec.http[0].retries.attempts", "spec.http[0].timeout",
-		"spec.http[1]", "spec.http[1].timeout"}
+	want := []string{"", "spec.http", "spec.http[]", "spec.http[].retries", "spec.http[].retries.attempts", "spec.http[].timeout"}
 	if len(got) != len(want) {
 		t.Fatalf("got %q, want %q", got, want)
 	}
@@ -67,8 +67,27 @@ func TestApply(t *testing.T) {
 			t.Fatalf("%v changed its argument", m)
 		}
 	}
-	if other := (Mutant{File: "shop/api/virtual-service.yaml"}).Apply(before); len(other) != 1 {
-		t.Error("a deletion reached another file")
+	if other := (Mutant{Scope: "*/virtual-service"}).Apply(before); len(other) != 1 {
+		t.Error("a deletion reached objects of another scope")
+	}
+}
+
+// A backend that forgets a line forgets it everywhere; of a list it forgets the last item.
+func TestApplyReachesAllOfAScope(t *testing.T) {
+	first, second := objects(t)[0], objects(t)[0]
+	second.File = "shop/api/virtual-service.yaml"
+	forgets := func(path ...string) string {
+		text, err := render.Text(Mutant{Scope: "*/*/virtual-service", Path: path}.Apply([]render.Object{first, second}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if text := forgets("spec", "http", "[]", "timeout"); strings.Contains(text, "timeout") {
+		t.Errorf("a timeout is left: %s", text)
+	}
+	if text := forgets("spec", "http", "[]"); strings.Count(text, "timeout: 2s") != 2 || strings.Contains(text, "timeout: 3s") {
+		t.Errorf("not the last of each list is gone: %s", text)
 	}
 }
 
@@ -85,7 +104,7 @@ func TestSample(t *testing.T) {
 
 func TestHarmless(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "harmless.txt")
-	if err := os.WriteFile(file, []byte("# why\nVirtualService spec.http[*].timeout | none\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("# why\nVirtualService spec.http[].timeout | none\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	list, err := ReadHarmless(file)
@@ -93,7 +112,7 @@ func TestHarmless(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, m := range All(objects(t)) {
-		if got, want := list.Reason(m) != "", m.Path != nil && m.Path[len(m.Path)-1] == "timeout"; got != want {
+		if got, want := list.Reason(m) != "", len(m.Path) > 0 && m.Path[len(m.Path)-1] == "timeout"; got != want {
 			t.Errorf("%v: harmless is %v", m, got)
 		}
 	}

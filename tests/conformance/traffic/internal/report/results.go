@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -22,8 +23,8 @@ type Results struct {
 	Mutants []Mutant   `json:"mutants,omitempty"`
 }
 
-// Mutant is what became of a deleted line: a proof failed, Istio refused it, or neither, which means that a proof is
-// missing.
+// Mutant is what became of a line that was left out: a proof failed, Istio or Envoy refused the rest, or neither, which
+// means that a proof is missing.
 type Mutant struct {
 	Scenario    string `json:"scenario"`
 	Environment string `json:"environment"`
@@ -44,6 +45,27 @@ func (m Mutant) String() string {
 		fate = "refused: " + m.Refused
 	}
 	return fmt.Sprintf("%s, %s: %s\n    %s", m.Scenario, m.Environment, m.Deleted, fate)
+}
+
+// Noticed names the lines whose absence was noticed.
+func (r *Results) Noticed() (names []string) {
+	for _, m := range r.Mutants {
+		if !m.Survived() {
+			names = append(names, m.Deleted)
+		}
+	}
+	return names
+}
+
+// Merge keeps one of the mutants of each line: one that was noticed, if there is any.
+func (r *Results) Merge() {
+	noticed := r.Noticed()
+	seen := map[string]bool{}
+	r.Mutants = slices.DeleteFunc(r.Mutants, func(m Mutant) bool {
+		gone := seen[m.Deleted] || m.Survived() && slices.Contains(noticed, m.Deleted)
+		seen[m.Deleted] = seen[m.Deleted] || !gone
+		return gone
+	})
 }
 
 // Read reads what Write wrote.
