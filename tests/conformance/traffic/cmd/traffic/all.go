@@ -17,6 +17,7 @@ import (
 // Without names it plays all that are there.
 func (o options) playAll(names []string) (failed bool, err error) {
 	begin := time.Now()
+	everything := len(names) == 0 && o.environment == "" && o.mutants == 0
 	if len(names) == 0 {
 		files, err := filepath.Glob(filepath.Join(o.scenarios, "*", proof.File))
 		if err != nil {
@@ -31,7 +32,7 @@ func (o options) playAll(names []string) (failed bool, err error) {
 	}
 	all := &report.Results{Istio: istioVersion(), Envoy: o.envoyVersion}
 	for _, name := range names {
-		o.noticed = strings.Join(all.Noticed(), "\n")
+		o.killed = strings.Join(all.Killed(), "\n")
 		results, err := o.child(name)
 		if err != nil {
 			return false, err
@@ -42,7 +43,25 @@ func (o options) playAll(names []string) (failed bool, err error) {
 	all.Merge()
 	all.Seconds = time.Since(begin).Seconds()
 	all.Print(os.Stdout)
-	return all.Failed(), all.Write(o.results)
+	if err := all.Write(o.results); err != nil || all.Failed() || !everything || o.page == "" {
+		return all.Failed(), err
+	}
+	return o.checkPage(all)
+}
+
+func (o options) checkPage(all *report.Results) (failed bool, err error) {
+	subjects, err := proof.ReadSubjects(o.scenarios)
+	if err != nil {
+		return false, err
+	}
+	page, err := all.Page(subjects)
+	if err == nil {
+		err = report.CheckPage(o.page, page, os.Getenv("UPDATE_PAGE") != "")
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+	return err != nil, nil
 }
 
 func (o options) child(name string) (*report.Results, error) {
@@ -54,7 +73,7 @@ func (o options) child(name string) (*report.Results, error) {
 	cmd := exec.Command(o.programs.Self,
 		"-one", filepath.Join(o.scenarios, name), "-out", out, "-results", results, "-scenarios", o.scenarios, "-meshc", o.meshc,
 		"-envoy", o.programs.Envoy, "-echo", o.programs.Echo, "-bootstrap", o.programs.Bootstrap,
-		"-mutants", fmt.Sprint(o.mutants), "-seed", fmt.Sprint(o.seed), "-only", o.only, "-noticed", o.noticed, "-environment", o.environment)
+		"-mutants", fmt.Sprint(o.mutants), "-seed", fmt.Sprint(o.seed), "-only", o.only, "-killed", o.killed, "-environment", o.environment)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	var exit *exec.ExitError
 	if err := cmd.Run(); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {

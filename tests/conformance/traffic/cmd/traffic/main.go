@@ -24,8 +24,8 @@ type options struct {
 	one                            string // play this scenario in this process
 	mutants                        int
 	seed                           uint64
-	only, noticed                  string
-	environment                    string
+	only, killed                   string
+	environment, page              string
 }
 
 func main() {
@@ -51,10 +51,11 @@ func main() {
 	flag.StringVar(&o.programs.Bootstrap, "bootstrap", "", "Istio's envoy_bootstrap.json template")
 	flag.StringVar(&o.one, "one", "", "play this folder alone, in this process")
 	flag.StringVar(&o.environment, "environment", "", "play this environment alone")
+	flag.StringVar(&o.page, "page", "", "the page that has to say what is proved; with UPDATE_PAGE=1 it is written")
 	flag.IntVar(&o.mutants, "mutants", 0, "take this many lines out of each environment's rendering, one after the other")
 	flag.Uint64Var(&o.seed, "seed", 1, "which lines are drawn")
 	flag.StringVar(&o.only, "only", "", "lines whose names contain this text alone")
-	flag.StringVar(&o.noticed, "noticed", "", "lines to leave out, one below the other")
+	flag.StringVar(&o.killed, "killed", "", "lines to leave out, one below the other")
 	flag.Parse()
 	for _, file := range []*string{&o.meshc, &o.scenarios, &o.out, &o.programs.Envoy, &o.programs.Echo, &o.programs.Bootstrap} {
 		if *file == "" {

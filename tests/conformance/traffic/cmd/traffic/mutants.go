@@ -14,18 +14,18 @@ import (
 )
 
 // breakLines takes lines out of what a run renders, one after the other, and plays the proofs until one fails. It
-// leaves out those that -noticed lists, because an earlier scenario noticed them.
+// leaves out those that -killed lists: they made a proof of an earlier scenario fail.
 func (o options) breakLines(p *play.Player, run proof.Run, results *report.Results) error {
 	harmless, err := mutant.ReadHarmless(filepath.Join(o.scenarios, "harmless.txt"))
 	if err != nil {
 		return err
 	}
-	noticed := map[string]bool{}
-	for _, name := range strings.Split(o.noticed, "\n") {
-		noticed[name] = true
+	killed := map[string]bool{}
+	for _, name := range strings.Split(o.killed, "\n") {
+		killed[name] = true
 	}
 	for _, m := range results.Mutants { // by an earlier run of this scenario
-		noticed[m.Deleted] = noticed[m.Deleted] || !m.Survived()
+		killed[m.Deleted] = killed[m.Deleted] || m.Killer != ""
 	}
 	objects, err := p.Rendered()
 	if err != nil {
@@ -33,7 +33,7 @@ func (o options) breakLines(p *play.Player, run proof.Run, results *report.Resul
 	}
 	var all []mutant.Mutant
 	for _, m := range mutant.All(objects) {
-		if harmless.Reason(m) == "" && !noticed[m.String()] && strings.Contains(m.String(), o.only) {
+		if harmless.Reason(m) == "" && !killed[m.String()] && strings.Contains(m.String(), o.only) {
 			all = append(all, m)
 		}
 	}

@@ -32,20 +32,20 @@ func (o options) playOne() (failed bool, err error) {
 		return false, err
 	}
 	results := &report.Results{}
-	for _, run := range s.Runs {
+	for i, run := range s.Runs {
 		if o.environment != "" && run.Environment != o.environment {
 			continue
 		}
-		if err := o.playRun(s, run, results); err != nil {
+		if err := o.playRun(s, i+1, run, results); err != nil {
 			return false, fmt.Errorf("%s, environment %s: %w", s.Title, run.Environment, err)
 		}
 	}
 	return results.Failed(), results.Write(o.results)
 }
 
-func (o options) playRun(s *proof.Scenario, run proof.Run, results *report.Results) error {
+func (o options) playRun(s *proof.Scenario, n int, run proof.Run, results *report.Results) error {
 	begin := time.Now()
-	p, err := play.Open(s, run, render.Compiler{Meshc: o.meshc}, o.programs, filepath.Join(o.out, run.Environment))
+	p, err := play.Open(s, run, render.Compiler{Meshc: o.meshc}, o.programs, filepath.Join(o.out, fmt.Sprintf("%d-%s", n, run.Environment)))
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -47,25 +46,41 @@ func (m Mutant) String() string {
 	return fmt.Sprintf("%s, %s: %s\n    %s", m.Scenario, m.Environment, m.Deleted, fate)
 }
 
-// Noticed names the lines whose absence was noticed.
-func (r *Results) Noticed() (names []string) {
+// Killed names the lines whose absence made a proof fail.
+func (r *Results) Killed() (names []string) {
 	for _, m := range r.Mutants {
-		if !m.Survived() {
+		if m.Killer != "" {
 			names = append(names, m.Deleted)
 		}
 	}
 	return names
 }
 
-// Merge keeps one of the mutants of each line: one that was noticed, if there is any.
+// Merge keeps one of the mutants of each line: one that made a proof fail, else one that survived. A refusal in one
+// scenario excuses no survival in another, where the rest may be valid.
 func (r *Results) Merge() {
-	noticed := r.Noticed()
-	seen := map[string]bool{}
-	r.Mutants = slices.DeleteFunc(r.Mutants, func(m Mutant) bool {
-		gone := seen[m.Deleted] || m.Survived() && slices.Contains(noticed, m.Deleted)
-		seen[m.Deleted] = seen[m.Deleted] || !gone
-		return gone
-	})
+	rank := func(m Mutant) int {
+		switch {
+		case m.Killer != "":
+			return 2
+		case m.Survived():
+			return 1
+		}
+		return 0
+	}
+	best := map[string]int{}
+	var out []Mutant
+	for _, m := range r.Mutants {
+		i, seen := best[m.Deleted]
+		switch {
+		case !seen:
+			best[m.Deleted] = len(out)
+			out = append(out, m)
+		case rank(m) > rank(out[i]):
+			out[i] = m
+		}
+	}
+	r.Mutants = out
 }
 
 // Read reads what Write wrote.

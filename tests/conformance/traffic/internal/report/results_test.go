@@ -8,13 +8,14 @@ import (
 	"meshc/tests/conformance/traffic/internal/play"
 )
 
-func TestMergeKeepsWhoWasNoticed(t *testing.T) {
+func TestMergeKeepsTheBestWitness(t *testing.T) {
 	r := &Results{Mutants: []Mutant{
-		{Scenario: "a", Deleted: "x"}, {Scenario: "b", Deleted: "x", Killer: "timeout 1s"}, {Scenario: "c", Deleted: "x", Refused: "no"},
-		{Scenario: "a", Deleted: "y"}, {Scenario: "b", Deleted: "y"},
+		{Scenario: "a", Deleted: "x", Refused: "no"}, {Scenario: "b", Deleted: "x"}, {Scenario: "c", Deleted: "x", Killer: "timeout 1s"},
+		{Scenario: "a", Deleted: "y", Refused: "no"}, {Scenario: "b", Deleted: "y"},
+		{Scenario: "a", Deleted: "z", Refused: "no"}, {Scenario: "b", Deleted: "z", Refused: "no"},
 	}}
 	r.Merge()
-	if len(r.Mutants) != 2 || r.Mutants[0].Killer == "" || r.Mutants[1].Deleted != "y" || !r.Mutants[1].Survived() {
+	if len(r.Mutants) != 3 || r.Mutants[0].Killer == "" || !r.Mutants[1].Survived() || r.Mutants[2].Refused == "" {
 		t.Errorf("got %v", r.Mutants)
 	}
 	if !r.Failed() {
