@@ -15,8 +15,7 @@ import (
 // Mutant is one line of a backend that is missing: a field, or the last item of each list at a place, in every object
 // that comes from the same lines of the backend.
 type Mutant struct {
-	Scope string // what stands for a kind of object: see scope
-	Kind  string
+	Scope string   // what stands for a kind of object: see scope
 	Path  []string // keys; "[]" for any item of a list, and at the end for the last one. Empty for the whole object
 }
 
@@ -40,7 +39,7 @@ func All(objects []render.Object) (out []Mutant) {
 		}
 	}
 	for _, o := range objects {
-		whole := Mutant{Scope: scope(o), Kind: o.Kind()}
+		whole := Mutant{Scope: scope(o)}
 		add(whole)
 		if metadata, ok := o.Body["metadata"].(map[string]any); ok {
 			visit(whole, metadata["annotations"], []string{"metadata", "annotations"}, add)
@@ -63,7 +62,7 @@ func scope(o render.Object) string {
 func visit(m Mutant, value any, path []string, add func(Mutant)) {
 	child := func(step string, value any) {
 		here := append(slices.Clone(path), step)
-		add(Mutant{Scope: m.Scope, Kind: m.Kind, Path: here})
+		add(Mutant{Scope: m.Scope, Path: here})
 		visit(m, value, here, add)
 	}
 	switch value := value.(type) {

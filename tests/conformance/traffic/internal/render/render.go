@@ -22,16 +22,6 @@ type Object struct {
 	Body map[string]any
 }
 
-// Kind is the object's kind.
-func (o Object) Kind() string { kind, _ := o.Body["kind"].(string); return kind }
-
-// Name is the object's name.
-func (o Object) Name() string {
-	metadata, _ := o.Body["metadata"].(map[string]any)
-	name, _ := metadata["name"].(string)
-	return name
-}
-
 // Compiler renders projects with a meshc binary.
 type Compiler struct{ Meshc string }
 
