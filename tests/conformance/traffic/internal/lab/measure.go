@@ -61,6 +61,9 @@ func (m Measured) addReplies(file string, since time.Time) (texts []string, err 
 		}
 		m["total"]++
 		m["code/"+a.Code]++
+		if a.Code != "200" && a.Code != "OK" && a.Code != "echo" {
+			m["failed"]++
+		}
 		if a.Limit != "" {
 			m["limit-header"]++
 		}

@@ -3,6 +3,8 @@ package play
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -58,11 +60,7 @@ func (p *Player) apply(environment string, state map[string]proof.Release) error
 // hand gives a rendering to istiod and does not wait.
 func (p *Player) hand(environment string, state map[string]proof.Release) error {
 	p.environment, p.state = "", nil // unknown, should this fail
-	objects, err := p.compiler.Render(p.project(), environment, state)
-	if err != nil {
-		return err
-	}
-	text, err := render.Text(p.change(objects))
+	text, err := p.text(environment, state)
 	if err != nil {
 		return err
 	}
@@ -72,6 +70,34 @@ func (p *Player) hand(environment string, state map[string]proof.Release) error 
 	}
 	p.environment, p.state = environment, state
 	return nil
+}
+
+// text is what is to be applied.
+func (p *Player) text(environment string, state map[string]proof.Release) (string, error) {
+	if p.run.HandWritten != "" {
+		return p.handWritten(state)
+	}
+	objects, err := p.compiler.Render(p.project(), environment, state)
+	if err != nil {
+		return "", err
+	}
+	return render.Text(p.change(objects))
+}
+
+func (p *Player) handWritten(state map[string]proof.Release) (string, error) {
+	weight := 0
+	for _, release := range state {
+		weight = release.Weight
+	}
+	text := ""
+	for _, name := range []string{"base.yaml", fmt.Sprintf("weight-%d.yaml", weight)} {
+		part, err := os.ReadFile(filepath.Join(p.scenario.Dir, p.run.HandWritten, name))
+		if err != nil {
+			return "", err
+		}
+		text += "\n---\n" + string(part)
+	}
+	return text, nil
 }
 
 // uninstall deletes everything that the mesh wrote.

@@ -50,10 +50,43 @@ func (p *Player) Prove(of proof.Proof) ([]Row, error) {
 	default:
 		err = p.steps(of.Steps, &rows[0])
 	}
+	if p.run.HandWritten != "" {
+		rows = p.againstHand(of, rows)
+	}
 	for i := range rows {
 		rows[i].Seconds = time.Since(begin).Seconds() / float64(len(rows))
 	}
 	return rows, err
+}
+
+// againstHand makes one row of a proof that was played against the hand-written configuration: a problem where it kept
+// what it has to break, or broke what it has to keep.
+func (p *Player) againstHand(of proof.Proof, rows []Row) []Row {
+	row := rows[0]
+	row.Environment += ", by hand"
+	failed, measured := 0, row.Measured
+	for _, r := range rows {
+		if len(r.Problems) > 0 {
+			failed++
+			measured = r.Measured
+		}
+	}
+	broken := slices.Contains(p.run.Broken, of.Says)
+	if len(rows) > 1 {
+		row.Expected = fmt.Sprintf("all %d as declared", len(rows))
+		measured = fmt.Sprintf("%d as declared", len(rows)-failed)
+	}
+	row.Measured = measured
+	if broken {
+		row.Expected = "broken: not " + row.Expected
+	}
+	switch {
+	case broken && failed == 0:
+		row.Problems = []string{"the hand-written configuration keeps this, so the proof cannot fail"}
+	case broken:
+		row.Problems = []string{}
+	}
+	return []Row{row}
 }
 
 // rowsOf makes the rows of a proof, without results: one, or one for each target of a matrix.
@@ -146,18 +179,16 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 	case s.Stats != nil:
 		sum, err := p.stage.Counters(s.Stats.Pod, s.Stats.Filter)
 		return lab.Measured{"sum": sum}, s.Stats.Filter + " of " + s.Stats.Pod, err
-	case s.State != nil:
-		err := p.hand(p.run.Environment, s.State)
+	case s.State != nil || s.Environment != "":
+		environment := s.Environment
+		if environment == "" {
+			environment = p.run.Environment
+		}
+		err := p.hand(environment, s.State)
 		if err == nil {
 			err = p.settle()
 		}
-		return nil, "apply " + describe(s.State), unlessRefused(err)
-	case s.Environment != "":
-		err := p.hand(s.Environment, nil)
-		if err == nil {
-			err = p.settle()
-		}
-		return nil, "apply environment " + s.Environment, unlessRefused(err)
+		return nil, strings.TrimSpace("apply " + environment + " " + describe(s.State)), unlessRefused(err)
 	case s.Uninstall:
 		return nil, "uninstall", unlessRefused(p.uninstall())
 	}

@@ -43,6 +43,10 @@ type World struct {
 type Run struct {
 	Environment string  `json:"environment"`
 	Proofs      []Proof `json:"proofs"`
+	// HandWritten is a folder of Istio YAML that is played in place of what is rendered: base.yaml, and weight-N.yaml for
+	// a release at N %. It shows that proofs can fail.
+	HandWritten string   `json:"handWritten"`
+	Broken      []string `json:"broken"` // the `says` of the proofs that have to fail then
 	World
 }
 
@@ -66,14 +70,14 @@ type Release struct {
 	Weight int    `json:"weight"` // percent of the canary
 }
 
-// Step is one thing: the one field that is set, with what is expected of it.
+// Step is one thing: the one field that is set (state and environment go together), with what is expected of it.
 type Step struct {
 	Call        *lab.Call          `json:"call"`
 	Start       *lab.Call          `json:"start"`       // in the background, until `stop`
 	Stop        string             `json:"stop"`        // the `from` of a started call
 	Wait        string             `json:"wait"`        // a duration
-	State       map[string]Release `json:"state"`       // rendered again with this state, and applied under traffic
-	Environment string             `json:"environment"` // rendered for another environment, and applied under traffic
+	State       map[string]Release `json:"state"`       // rendered with this state, and applied under traffic
+	Environment string             `json:"environment"` // rendered for this environment, the run's by default
 	Stats       *Stats             `json:"stats"`
 	Uninstall   bool               `json:"uninstall"` // everything that the mesh wrote is deleted
 	Expect      Expectations       `json:"expect"`
