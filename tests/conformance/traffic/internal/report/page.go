@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,6 +54,9 @@ func form(s proof.Subject) string {
 	return "`" + s.Form + "`"
 }
 
+// lineNumber is left out: a comment somewhere above must not make the page untrue.
+var lineNumber = regexp.MustCompile(`:\d+ `)
+
 // section writes each different proof of a subject once, with the environments in which it was played.
 func section(out *strings.Builder, s proof.Subject, rows []play.Row) {
 	fmt.Fprintf(out, "\n### %s\n\n| declaration | what was seen | scenario | environments |\n|---|---|---|---|\n", form(s))
@@ -60,7 +64,7 @@ func section(out *strings.Builder, s proof.Subject, rows []play.Row) {
 	var order []line
 	environments := map[line][]string{}
 	for _, row := range rows {
-		l := line{row.Declaration, row.Says, row.Scenario}
+		l := line{lineNumber.ReplaceAllString(row.Declaration, " "), row.Says, row.Scenario}
 		if environments[l] == nil {
 			order = append(order, l)
 		}
