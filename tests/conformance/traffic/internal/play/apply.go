@@ -32,9 +32,23 @@ func (p *Player) Mutate(m *mutant.Mutant) error {
 	return p.apply(p.run.Environment, nil)
 }
 
-// Rendered gives what the compiler renders for the run, without recorded state.
+// Rendered gives what the compiler renders for the run: without recorded state, and with each state that a proof states.
 func (p *Player) Rendered() ([]render.Object, error) {
-	return p.compiler.Render(p.project(), p.run.Environment, nil)
+	all, err := p.compiler.Render(p.project(), p.run.Environment, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, of := range p.run.Proofs {
+		if len(of.State) == 0 {
+			continue
+		}
+		objects, err := p.compiler.Render(p.project(), p.run.Environment, of.State)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
 }
 
 // be makes sure that the rendering of an environment with this state is in force.
