@@ -63,7 +63,6 @@ func (p *Player) Prove(of proof.Proof) ([]Row, error) {
 // what it has to break, or broke what it has to keep.
 func (p *Player) againstHand(of proof.Proof, rows []Row) []Row {
 	row := rows[0]
-	row.Environment += ", by hand"
 	failed, measured := 0, row.Measured
 	for _, r := range rows {
 		if len(r.Problems) > 0 {
@@ -77,8 +76,10 @@ func (p *Player) againstHand(of proof.Proof, rows []Row) []Row {
 		measured = fmt.Sprintf("%d as declared", len(rows)-failed)
 	}
 	row.Measured = measured
+	row.Environment += ", by hand: kept"
 	if broken {
-		row.Expected = "broken: not " + row.Expected
+		row.Environment = p.run.Environment + ", by hand: broken"
+		row.Expected = "not " + row.Expected
 	}
 	switch {
 	case broken && failed == 0:

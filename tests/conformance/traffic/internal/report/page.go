@@ -74,7 +74,7 @@ func section(out *strings.Builder, s proof.Subject, rows []play.Row) {
 	}
 	cell := strings.NewReplacer("|", `\|`)
 	for _, l := range order {
-		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell.Replace(l.declaration), cell.Replace(l.says), l.scenario, strings.Join(environments[l], ", "))
+		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell.Replace(l.declaration), cell.Replace(l.says), l.scenario, strings.Join(environments[l], "; "))
 	}
 }
 

@@ -19,7 +19,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"### `retry 2`", "| shop.mesh `on a\\|b` | three tries | Retries | dev, prod |", "| `raw FILE` | not ours |"} {
+	for _, want := range []string{"### `retry 2`", "| shop.mesh `on a\\|b` | three tries | Retries | dev; prod |", "| `raw FILE` | not ours |"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in\n%s", want, page)
 		}
