@@ -133,6 +133,15 @@ func (st *Stage) Counters(name, filter string) (sum float64, err error) {
 	return sum, nil
 }
 
+// ResetCounters sets the counters of all Envoys to 0, so that `Counters` tells what happened since.
+func (st *Stage) ResetCounters() {
+	for _, p := range st.Cluster.Pods {
+		if p.Meshed {
+			admin(p, "POST", "/reset_counters")
+		}
+	}
+}
+
 // admin asks the pod's Envoy on its admin port. The status is 0 when nobody answers.
 func admin(p *cluster.Pod, method, path string) (string, int) {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialFrom(p)}}

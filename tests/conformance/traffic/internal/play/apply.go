@@ -29,6 +29,7 @@ func (p *Player) Mutate(m *mutant.Mutant) error {
 		p.change = m.Apply
 	}
 	p.refused = map[string]bool{}
+	p.stage.ResetCounters()
 	return p.apply(p.run.Environment, nil)
 }
 
