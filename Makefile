@@ -9,7 +9,7 @@ check: ## formatting and lints
 test: ## every default test
 	cargo test --workspace
 
-conformance: ## admission by the API server's code and Istio's analyzers; needs Go
+conformance: ## admission by the API server's code, Istio's analyzers, and real traffic; needs Go, traffic needs root
 	tests/conformance/run.sh
 
 bench: ## speed and memory, see docs/performance.md

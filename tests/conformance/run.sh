@@ -1,6 +1,8 @@
 #!/bin/sh
-# run.sh: checks that clusters would accept what meshc renders. README.md beside this file says how.
+# run.sh: checks that clusters would accept what meshc renders, and that meshes then do what the .mesh files say.
+# README.md beside this file says how.
 #
+# CONFORMANCE_PARTS  which parts, default "admission traffic"; the others are named as not run
 # MESHC              a meshc to check instead of building one
 # CONFORMANCE_CACHE  where the programs and results.json go, default target/conformance
 # Exit: 0 no problem, 1 problems, 2 the check could not run.
@@ -24,4 +26,15 @@ if [ -z "${MESHC:-}" ]; then
   cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p meshc || exit 2
   MESHC=${CARGO_TARGET_DIR:-$root/target}/release/meshc
 fi
-exec "$out/bin/conformance" -root "$root" -meshc "$MESHC" -out "$out/results.json"
+status=0
+part() { # name, command...
+  name=$1
+  shift
+  case " ${CONFORMANCE_PARTS:-admission traffic} " in
+  *" $name "*) "$@" || { rc=$?; [ "$rc" -le "$status" ] || status=$rc; } ;;
+  *) echo "$name: not run: CONFORMANCE_PARTS leaves it out" ;;
+  esac
+}
+part admission "$out/bin/conformance" -root "$root" -meshc "$MESHC" -out "$out/results.json"
+part traffic env MESHC="$MESHC" CONFORMANCE_CACHE="$out" "$here/traffic/run.sh" -page "$root/docs/conformance.md"
+exit "$status"

@@ -1,0 +1,211 @@
+// Package proof reads what is to be proved: scenarios, declarations, expectations.
+package proof
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sigs.k8s.io/yaml"
+
+	"meshc/tests/conformance/traffic/internal/cluster"
+	"meshc/tests/conformance/traffic/internal/lab"
+)
+
+// File is the name of the file that makes a folder a scenario.
+const File = "proofs.yaml"
+
+// Scenario is a project, the cluster that it is for, and what its declarations promise.
+type Scenario struct {
+	Title   string  `json:"title"`
+	Project string  `json:"project"` // folder of the mesh declaration, relative to the scenario; default: the scenario
+	Runs    []Run   `json:"runs"`
+	Proofs  []Proof `json:"proofs"` // of every run, before its own
+	World           // what a run does not state itself
+
+	Dir string `json:"-"`
+}
+
+// World is what surrounds a mesh in one environment.
+type World struct {
+	Namespace    string             `json:"namespace"`    // of manifests and pods that state none
+	TrustDomain  string             `json:"trustDomain"`  // default cluster.local
+	Manifests    []string           `json:"manifests"`    // Kubernetes objects, relative to the scenario; files or folders
+	Surroundings []string           `json:"surroundings"` // Istio objects that are not the mesh's: a Gateway that it points at
+	MeshConfig   string             `json:"meshConfig"`   // on top of Istio's mesh config, as YAML
+	Certificates map[string]string  `json:"certificates"` // NAMESPACE/SECRET to the host that it is for
+	ProxyVersion string             `json:"proxyVersion"` // what proxies say they are; default 1.31.0
+	Pods         []cluster.Workload `json:"pods"`         // default: one for each Deployment
+}
+
+// Run is one environment of the project, on a cluster of its own.
+type Run struct {
+	Environment string  `json:"environment"`
+	Proofs      []Proof `json:"proofs"`
+	// HandWritten is a folder of Istio YAML that is played in place of what is rendered: base.yaml, and weight-N.yaml for
+	// a release at N %. It shows that proofs can fail.
+	HandWritten string   `json:"handWritten"`
+	Broken      []string `json:"broken"` // the `says` of the proofs that have to fail then
+	World
+}
+
+// Proof is one promise: the declaration that makes it, requests, and what must be seen.
+type Proof struct {
+	Declares string             `json:"declares"` // where it stands; see Find
+	Subject  string             `json:"subject"`  // a line of subjects.yaml
+	Says     string             `json:"says"`     // what is expected, in words
+	State    map[string]Release `json:"state"`    // recorded state of releases, by NAMESPACE/SERVICE
+	Call     *lab.Call          `json:"call"`
+	Expect   Expectations       `json:"expect"`
+	Steps    []Step             `json:"steps"`  // instead of call and expect: several things in order
+	Matrix   []Target           `json:"matrix"` // instead: every pod calls these
+}
+
+// Release is the recorded state of a release, as in state/ENVIRONMENT/NAMESPACE/SERVICE.json.
+type Release struct {
+	Schema int    `json:"schema"`
+	Stable string `json:"stable"`
+	Canary string `json:"canary,omitempty"`
+	Weight int    `json:"weight"` // percent of the canary
+}
+
+// Step is one thing: the one field that is set (state and environment go together), with what is expected of it.
+type Step struct {
+	Call        *lab.Call          `json:"call"`
+	Start       *lab.Call          `json:"start"`       // in the background, until `stop`
+	Stop        string             `json:"stop"`        // the `from` of a started call
+	Wait        string             `json:"wait"`        // a duration
+	State       map[string]Release `json:"state"`       // rendered with this state, and applied under traffic
+	Environment string             `json:"environment"` // rendered for this environment, the run's by default
+	Stats       *Stats             `json:"stats"`
+	Uninstall   bool               `json:"uninstall"` // everything that the mesh wrote is deleted
+	Expect      Expectations       `json:"expect"`
+}
+
+// Stats reads counters of a pod's Envoy. They are measured together, as `sum`.
+type Stats struct {
+	Pod    string `json:"pod"`
+	Filter string `json:"filter"` // a regular expression over names, as in Envoy's /stats?filter=
+}
+
+// Target is a row of a matrix: who of all pods may call this, and nobody else may.
+type Target struct {
+	Declares string   `json:"declares"`
+	To       string   `json:"to"`
+	Proto    string   `json:"proto"`
+	Path     string   `json:"path"`
+	Method   string   `json:"method"`
+	Callers  []string `json:"callers"` // workloads; "*" for all
+}
+
+// Read reads a scenario's folder.
+func Read(dir string) (*Scenario, error) {
+	file := filepath.Join(dir, File)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s, err := Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	s.Dir = dir
+	return s, nil
+}
+
+// Parse reads the text of a proofs.yaml. Each of its runs gets the scenario's own world and proofs.
+func Parse(text []byte) (*Scenario, error) {
+	s := &Scenario{}
+	if err := yaml.UnmarshalStrict(text, s); err != nil {
+		return nil, err
+	}
+	if len(s.Runs) == 0 {
+		return nil, errors.New("no runs: state at least one environment")
+	}
+	for i := range s.Runs {
+		r := &s.Runs[i]
+		r.inherit(s.World)
+		r.Proofs = append(append([]Proof(nil), s.Proofs...), r.Proofs...)
+		if r.Environment == "" {
+			return nil, fmt.Errorf("run %d: no environment", i+1)
+		}
+		if len(r.Proofs) == 0 {
+			return nil, fmt.Errorf("environment %s: nothing to prove", r.Environment)
+		}
+		for _, p := range r.Proofs {
+			if err := p.check(); err != nil {
+				return nil, fmt.Errorf("environment %s: %s: %w", r.Environment, p.Declares, err)
+			}
+		}
+	}
+	return s, nil
+}
+
+func (w *World) inherit(from World) {
+	if w.Namespace == "" {
+		w.Namespace = from.Namespace
+	}
+	if w.TrustDomain == "" {
+		w.TrustDomain = from.TrustDomain
+	}
+	if w.TrustDomain == "" {
+		w.TrustDomain = "cluster.local"
+	}
+	if w.Manifests == nil {
+		w.Manifests = from.Manifests
+	}
+	if w.Surroundings == nil {
+		w.Surroundings = from.Surroundings
+	}
+	if w.MeshConfig == "" {
+		w.MeshConfig = from.MeshConfig
+	}
+	if w.Certificates == nil {
+		w.Certificates = from.Certificates
+	}
+	if w.ProxyVersion == "" {
+		w.ProxyVersion = from.ProxyVersion
+	}
+	if w.ProxyVersion == "" {
+		w.ProxyVersion = "1.31.0"
+	}
+	if w.Pods == nil {
+		w.Pods = from.Pods
+	}
+}
+
+func (p Proof) check() error {
+	kinds := 0
+	for _, set := range []bool{p.Call != nil, len(p.Steps) > 0, len(p.Matrix) > 0} {
+		if set {
+			kinds++
+		}
+	}
+	switch {
+	case kinds != 1:
+		return errors.New("a proof has either a call, or steps, or a matrix")
+	case p.Declares == "" && len(p.Matrix) == 0:
+		return errors.New("no `declares`: name the declaration that this proves")
+	case p.Subject == "":
+		return errors.New("no `subject`: name a line of subjects.yaml")
+	case p.Call != nil && len(p.Expect) == 0:
+		return errors.New("nothing is expected of the call, so nothing is proved")
+	}
+	expects := len(p.Expect)
+	for _, s := range p.Steps {
+		if err := s.Expect.Check(); err != nil {
+			return err
+		}
+		expects += len(s.Expect)
+	}
+	if expects == 0 && len(p.Matrix) == 0 {
+		return errors.New("no step expects anything, so nothing is proved")
+	}
+	for _, t := range p.Matrix {
+		if t.Declares == "" || t.To == "" {
+			return fmt.Errorf("a row of a matrix needs `declares` and `to`: %+v", t)
+		}
+	}
+	return p.Expect.Check()
+}
