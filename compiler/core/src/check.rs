@@ -18,6 +18,7 @@ mod scope;
 mod shape;
 mod stated;
 mod traffic;
+mod weight_owners;
 mod workloads;
 
 use std::borrow::Cow;
@@ -157,6 +158,7 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
     let resolve =
         Resolve { base, environment: &environment, gateways: &gateways, parties: &parties, state, scopes: &scopes };
     let built = resolve.services(&shapes, out);
+    weight_owners::check(&shapes, &inventory, out);
     let authorization = scope::authorization(declarations, &environment, out);
     let removed = |index: usize| {
         let of = drafts.get(index).map(|(_, _, draft)| draft.removed_callers.iter().map(|(caller, _)| caller.clone()));

@@ -187,8 +187,12 @@ codes! {
     StagesNotRising "stages-not-rising" Error;
     /// A canary could advance without evidence.
     GateNotHonest "gate-not-honest" Error;
+    /// A release rests on requests that a service without HTTP ports does not have.
+    NoRequestsToJudge "no-requests-to-judge" Error;
     /// A stage cannot gather its samples at the limited traffic.
     CanaryStarved "canary-starved" Warning;
+    /// A release and another controller write the same weights.
+    WeightsOwnedTwice "weights-owned-twice" Error;
     /// Two versions get one subset name.
     VersionsCollide "versions-collide" Error;
     /// The recorded state of a release cannot be used.

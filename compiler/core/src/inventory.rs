@@ -3,6 +3,7 @@
 //! default namespace of whoever asks.
 
 pub mod address;
+pub mod controller;
 pub mod index;
 mod layers;
 mod protocol;
@@ -11,6 +12,7 @@ pub mod read;
 use std::collections::BTreeMap;
 
 use crate::source::{Span, Text};
+use controller::{Controller, ControllerKind};
 
 pub use read::read_all;
 
@@ -24,6 +26,8 @@ pub struct Inventory {
     pub workloads: BTreeMap<(Text, WorkloadKind, Text), Workload>,
     /// ServiceAccounts, by (namespace, name).
     pub accounts: BTreeMap<(Text, Text), Span>,
+    /// Objects of other controllers that move requests, by (namespace, kind, name).
+    pub controllers: BTreeMap<(Text, ControllerKind, Text), Controller>,
     /// Namespaces that the manifests spell differently from the sources: from the manifests' name to the sources'.
     pub renamed: BTreeMap<Text, Text>,
 }

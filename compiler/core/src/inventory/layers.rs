@@ -3,6 +3,7 @@
 
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::inventory::controller::Controller;
 use crate::inventory::{Inventory, KubeService, Workload};
 use crate::source::{Span, Text};
 
@@ -40,6 +41,17 @@ impl Inventory {
         }
     }
 
+    /// Adds a Rollout or a Canary, as [`Inventory::add_service`] does.
+    pub fn add_controller(&mut self, controller: Controller, out: &mut Diagnostics) {
+        let key = (controller.namespace.clone(), controller.kind, controller.name.clone());
+        match self.controllers.get(&key) {
+            Some(first) => duplicate(controller.kind.name(), &key.0, &key.2, controller.span, first.span, out),
+            None => {
+                self.controllers.insert(key, controller);
+            }
+        }
+    }
+
     /// Adds the objects of another file of the same layer; one that is here already is an error at both lines.
     pub fn merge(&mut self, other: Inventory, out: &mut Diagnostics) {
         other.services.into_values().for_each(|service| self.add_service(service, out));
@@ -47,6 +59,7 @@ impl Inventory {
         for ((namespace, name), span) in other.accounts {
             self.add_account(namespace, name, span, out);
         }
+        other.controllers.into_values().for_each(|controller| self.add_controller(controller, out));
     }
 
     /// Lays an environment's inventory on this one: its objects replace those of the same namespace, kind and name,
@@ -56,6 +69,7 @@ impl Inventory {
         self.services.extend(other.services);
         self.workloads.extend(other.workloads);
         self.accounts.extend(other.accounts);
+        self.controllers.extend(other.controllers);
         self.renamed.extend(other.renamed);
     }
 
@@ -105,6 +119,13 @@ impl Inventory {
             if let Some(mut workload) = self.workloads.remove(&key) {
                 workload.namespace = to.clone();
                 self.add_workload(workload, out);
+            }
+        }
+        let keys = self.controllers.keys().filter(|(namespace, ..)| namespace == from);
+        for key in keys.cloned().collect::<Vec<_>>() {
+            if let Some(mut controller) = self.controllers.remove(&key) {
+                controller.namespace = to.clone();
+                self.add_controller(controller, out);
             }
         }
     }

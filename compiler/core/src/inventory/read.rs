@@ -1,6 +1,7 @@
 //! Kubernetes manifests to an [`Inventory`]: plain or multi-document YAML or JSON, `List`s flattened, kinds that say
 //! nothing about the mesh ignored. Checks only what it reads: the API server checks the rest.
 
+mod controllers;
 mod field;
 mod pods;
 
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::inventory::controller::ControllerKind;
 use crate::inventory::{Inventory, KubePort, KubeService, ServiceType, TargetPort, WorkloadKind};
 use crate::source::{FileId, SourceMap, Span, Text};
 use crate::yaml::{self, Fault, Node, Value};
@@ -79,6 +81,7 @@ enum Kind {
     Service,
     ServiceAccount,
     Workload(WorkloadKind),
+    Controller(ControllerKind),
 }
 
 /// A kind by its name and API group. The group decides: a Knative `Service` is none of ours.
@@ -94,6 +97,8 @@ fn kind_of(kind: &str, api_version: Option<&str>) -> Option<Kind> {
         "StatefulSet" => (&["apps"], Kind::Workload(WorkloadKind::StatefulSet)),
         "Job" => (&["batch"], Kind::Workload(WorkloadKind::Job)),
         "CronJob" => (&["batch"], Kind::Workload(WorkloadKind::CronJob)),
+        "Rollout" => (&["argoproj.io"], Kind::Controller(ControllerKind::Rollout)),
+        "Canary" => (&["flagger.app"], Kind::Controller(ControllerKind::Canary)),
         _ => return None,
     };
     group.is_none_or(|group| groups.contains(&group)).then_some(kind)
@@ -143,6 +148,7 @@ impl Reader<'_> {
             Kind::Service => self.service(root, meta),
             Kind::ServiceAccount => self.into.add_account(meta.namespace, meta.name, meta.span, self.out),
             Kind::Workload(kind) => self.workload(root, kind, meta),
+            Kind::Controller(kind) => self.controller(root, kind, meta),
         }
     }
 
