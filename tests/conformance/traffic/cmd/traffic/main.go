@@ -72,7 +72,11 @@ func main() {
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "traffic:", err)
-		os.Exit(2)
+		if o.one != "" {
+			os.Exit(2)
+		}
+		// A scenario that cannot be played is a problem: "not run" is for machines, and run.sh says it.
+		os.Exit(1)
 	case failed:
 		os.Exit(1)
 	}
