@@ -8,6 +8,7 @@ mod accounts;
 pub mod environment;
 mod exposure;
 mod graph;
+mod judgeable;
 mod parties;
 mod ports;
 mod raw;

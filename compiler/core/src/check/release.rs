@@ -1,11 +1,12 @@
 //! Versions, the recorded state, and the plan of a release.
 
+use super::judgeable;
 use super::shape::Shape;
 use super::stated::At;
 use super::traffic;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::lower::setting::{Gate, Manual, Metric, NoData, Relative, Stage};
+use crate::lower::setting::{Gate, Metric, Relative, Stage};
 use crate::model::release::{Canary, KEEP, Routing, Subset, VersionDecl, subset_name};
 use crate::source::{Span, Spanned, Text};
 use crate::state::{Record, Recorded};
@@ -148,7 +149,12 @@ fn plan(shape: &Shape<'_>) -> Option<Canary> {
     Some(Canary {
         stages: stages.to_vec(),
         gates: canary.gates.iter().map(|(gate, _)| (*gate).clone()).collect(),
-        require: canary.require?.0,
+        require: match canary.require {
+            Some((requests, _)) => requests,
+            // None can be counted, and only a person passes a stage.
+            None if !judgeable::counts_requests(shape) => 1,
+            None => return None,
+        },
         no_data: canary.no_data?.0,
         failures: canary.failures.map_or(1, |(failures, _)| failures),
         keep: canary.keep.map_or(KEEP, |(keep, _)| keep),
@@ -272,7 +278,10 @@ fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut D
             !canary.gates.is_empty() && canary.gates.iter().all(|(gate, _)| gate.relative != Relative::No),
             "no `abort when …` with a threshold of its own: at 100 % there is no stable version to compare with",
         ),
-        (canary.require.is_none(), "no `require N requests`: a stage without traffic would count as a success"),
+        (
+            canary.require.is_none() && judgeable::counts_requests(shape),
+            "no `require N requests`: a stage without traffic would count as a success",
+        ),
         (canary.no_data.is_none(), "no `on no-data …`: nothing says what an unreachable Prometheus means"),
     ];
     for (_, text) in missing.into_iter().filter(|(missing, _)| *missing) {
@@ -282,34 +291,9 @@ fn check_plan(shape: &Shape<'_>, declared: &VersionDecl, span: Span, out: &mut D
                 .help("state it in the `canary` block, or use a preset of `std/canary`"),
         );
     }
-    check_judgeable(shape, stages, out);
+    judgeable::check(shape, stages, out);
     check_queries(&canary.gates, out);
     check_samples(shape, stages, out);
-}
-
-/// Istio counts requests of HTTP ports alone, so that bytes of TCP pass no stage by time: only a person can.
-fn check_judgeable(shape: &Shape<'_>, stages: &[Stage], out: &mut Diagnostics) {
-    if shape.broken || shape.ports.is_empty() || shape.ports.iter().any(|port| port.protocol.is_http()) {
-        return;
-    }
-    let name = &shape.decl.name.value;
-    let help = "use gates of your own, `abort when query \"…\" > 3`, `on no-data hold` and stages that a person ends, `stage 50% pause`; \
-                or state the protocol of the port, if it is HTTP";
-    let canary = &shape.stated.canary;
-    let counted = canary.gates.iter().filter(|(gate, _)| !matches!(gate.metric, Metric::Query(_)));
-    for (gate, span) in counted {
-        let message =
-            format!("`{}` is measured in requests, and `{name}` has no port that speaks HTTP", gate.metric.name());
-        out.add(Diagnostic::new(Code::NoRequestsToJudge, *span, message).help(help));
-    }
-    if let Some((NoData::Rollback, span)) = canary.no_data {
-        let message = format!("`{name}` has no port that speaks HTTP, and silence would take every release back");
-        out.add(Diagnostic::new(Code::NoRequestsToJudge, span, message).help(help));
-    }
-    if let Some(stage) = stages.iter().find(|stage| stage.manual != Manual::Pause) {
-        let message = format!("this stage waits for requests, and `{name}` has no port that speaks HTTP");
-        out.add(Diagnostic::new(Code::NoRequestsToJudge, stage.span, message).help(help));
-    }
 }
 
 /// What a query of one's own may name. What it becomes is known only when the release is published.
