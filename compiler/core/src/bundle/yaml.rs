@@ -8,6 +8,8 @@
 //! that is absent is skipped (`skip_serializing_if`), as Kubernetes drops a null and would report a lasting
 //! difference. `serde_json::Value::Null`, which a raw resource may hold, is written as `null`.
 
+mod error;
+mod key;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use std::fmt::Write as _;
 
 use serde::ser::{self, Serialize};
 
+use error::Error;
 pub use scalar::differs_between_readers;
 
 /// Spaces of a level. Sequences take none.
@@ -43,24 +46,6 @@ pub fn append_yaml<T: Serialize + ?Sized>(value: &T, out: &mut String) -> Result
 pub fn keys_are_sorted<T: Serialize + ?Sized>(value: &T) -> bool {
     let Ok(typed) = to_yaml(value) else { return true };
     serde_json::to_value(value).is_ok_and(|sorted| to_yaml(&sorted).is_ok_and(|sorted| sorted == typed))
-}
-
-/// What cannot be written.
-#[derive(Debug)]
-struct Error(String);
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl ser::Error for Error {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
-    }
 }
 
 /// What stands directly before the value.
@@ -401,5 +386,3 @@ impl ser::SerializeMap for Compound<'_> {
         Ok(())
     }
 }
-
-mod key;
