@@ -22,7 +22,7 @@ impl Texts {
         Self(texts.into_iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect())
     }
 
-    /// Every text in and below a folder, except below its `expected`.
+    /// Every text in and below a folder, except below what is written there: `expected`, `deploy` and `.meshc`.
     pub(crate) fn of_folder(folder: &Path) -> Self {
         let mut texts = Self::default();
         texts.add_folder(folder, "");
@@ -41,7 +41,8 @@ impl Texts {
             let path = entry.expect("an entry of it").path();
             let below = format!("{prefix}{}", name(&path));
             if path.is_dir() {
-                if !["expected", "deploy"].contains(&name(&path)) {
+                // `.meshc` is there once somebody has published the example.
+                if !["expected", "deploy", ".meshc"].contains(&name(&path)) {
                     self.add_folder(&path, &format!("{below}/"));
                 }
             } else {
