@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 /// As `meshc` itself has it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: meshc_allocator::MiMalloc = meshc_allocator::MiMalloc;
 
 /// Sizes, and how often each is compiled.
 const SIZES: [(usize, usize); 4] = [(10, 101), (100, 41), (1_000, 11), (10_000, 5)];
@@ -27,6 +27,7 @@ const SIZES: [(usize, usize); 4] = [(10, 101), (100, 41), (1_000, 11), (10_000, 
 const MARK: &str = "measured:";
 
 fn main() -> ExitCode {
+    meshc_allocator::keep_freed_memory();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |text: Option<&String>| text.and_then(|text| text.parse::<usize>().ok());
     match arguments.first().map(String::as_str) {

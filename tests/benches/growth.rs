@@ -18,7 +18,7 @@ use meshc_tests::odd::{Files, Shape, shapes};
 
 /// As `meshc` itself has it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: meshc_allocator::MiMalloc = meshc_allocator::MiMalloc;
 
 /// How much larger the larger mesh is.
 const FACTOR: usize = 4;
@@ -26,6 +26,7 @@ const FACTOR: usize = 4;
 const STEEP: f64 = 7.0;
 
 fn main() -> ExitCode {
+    meshc_allocator::keep_freed_memory();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // `cargo test --benches` runs this too, without `--bench`: then small meshes must do.
     let usual = if arguments.iter().any(|argument| argument == "--bench") { 4_000 } else { 40 };

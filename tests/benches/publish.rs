@@ -26,7 +26,7 @@ use meshc_tests::generate::{self, Generated, Size};
 
 /// As `meshc` itself has it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: meshc_allocator::MiMalloc = meshc_allocator::MiMalloc;
 
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
 /// Commits that the history is filled with before one service is changed once more.
@@ -35,6 +35,7 @@ const HISTORY: usize = 5_000;
 const RUNS: usize = 21;
 
 fn main() -> ExitCode {
+    meshc_allocator::keep_freed_memory();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let asked = arguments.iter().find_map(|argument| argument.parse::<usize>().ok());
     // `cargo test --benches` runs this too, without `--bench`: then the smallest size must do.

@@ -27,9 +27,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: meshc_allocator::MiMalloc = meshc_allocator::MiMalloc;
 
 fn main() -> ExitCode {
+    meshc_allocator::keep_freed_memory();
     match args::Cli::try_parse() {
         Ok(cli) => commands::run(cli),
         Err(error) => {

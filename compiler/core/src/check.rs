@@ -123,7 +123,7 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
     let inventory = inventory(base.project, &base.names, &environment, out);
     let incomplete = base.project.incomplete;
     let cluster = Cluster { incomplete, index: Index::new(&inventory), inventory: &inventory };
-    let drafts: Vec<(&Text, &'p ServiceDecl, Cow<'_, Draft<'p>>)> = base
+    let (drafts, found): (Vec<_>, Vec<_>) = base
         .services
         .par_iter()
         .map(|(namespace, index)| {
@@ -131,15 +131,12 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
             let draft = draft(base, &environment, namespace, *index, &mut found);
             (draft.map(|(decl, draft)| (namespace, decl, draft)), found)
         })
-        .collect::<Vec<_>>()
-        .into_iter()
-        .filter_map(|(draft, found)| {
-            out.append(found);
-            draft
-        })
-        .collect();
+        .unzip();
+    found.into_iter().for_each(|found| out.append(found));
+    let drafts: Vec<(&Text, &'p ServiceDecl, Cow<'_, Draft<'p>>)> = drafts.into_iter().flatten().collect();
     let scopes = scopes(declarations, &base.names, &environment, out);
-    let shapes: Vec<Shape<'_>> = drafts
+    // Shapes are large: each is written where it stays, and what was found beside them.
+    let (shapes, found): (Vec<Shape<'_>>, Vec<_>) = drafts
         .par_iter()
         .map(|(namespace, decl, draft)| {
             let mut found = Diagnostics::default();
@@ -147,13 +144,8 @@ pub(crate) fn check<'p>(base: &Base<'p>, name: &Text, state: &State, out: &mut D
             let shape = shape::shape(&cluster, namespace, decl, Stated::new(draft), mtls, &mut found);
             (shape, found)
         })
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|(shape, found)| {
-            out.append(found);
-            shape
-        })
-        .collect();
+        .unzip();
+    found.into_iter().for_each(|found| out.append(found));
     let parties = parties::parties(base, &environment, &cluster, &shapes, out);
     let gateways = exposure::gateways(declarations, &base.names, &environment, out);
     let resolve =
@@ -250,11 +242,9 @@ struct Resolve<'r, 'p> {
 impl Resolve<'_, '_> {
     /// Every service with callers, hosts, versions and traffic.
     fn services(&self, shapes: &[Shape<'_>], out: &mut Diagnostics) -> Vec<Service> {
-        let results: Vec<(Service, Shared, Diagnostics)> = shapes.par_iter().map(|shape| self.service(shape)).collect();
+        let (services, found): (Vec<Service>, Vec<_>) = shapes.par_iter().map(|shape| self.service(shape)).unzip();
         let mut shared = Shared::default();
-        let mut services = Vec::with_capacity(results.len());
-        for (service, of_service, found) in results {
-            services.push(service);
+        for (of_service, found) in found {
             out.append(found);
             shared.append(of_service);
         }
@@ -262,7 +252,7 @@ impl Resolve<'_, '_> {
         services
     }
 
-    fn service(&self, shape: &Shape<'_>) -> (Service, Shared, Diagnostics) {
+    fn service(&self, shape: &Shape<'_>) -> (Service, (Shared, Diagnostics)) {
         let mut found = Diagnostics::default();
         let out = &mut found;
         let scope = self.scopes.get(&shape.namespace);
@@ -306,7 +296,7 @@ impl Resolve<'_, '_> {
             owner: shape.stated.owner.or(scope.and_then(|scope| scope.owner)).cloned(),
             raw: raw::resources(self.base.project, shape.stated.raw, &self.environment.rendered(&shape.namespace), out),
         };
-        (service, shared, found)
+        (service, (shared, found))
     }
 }
 
