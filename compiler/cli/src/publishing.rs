@@ -16,6 +16,7 @@ use meshc_rollout::render::Attempt;
 pub(crate) use meshc_rollout::render::Made;
 
 use crate::commands::Session;
+use crate::commands::bootstrap::templates;
 use crate::failure::Failure;
 use crate::report::Report;
 use sources::Sources;
@@ -68,7 +69,7 @@ impl<'p> Publishing<'p> {
         if failed {
             return Err(Failure::Reported);
         }
-        attempt.make()?.ok_or(Failure::Reported)
+        attempt.make(&templates(self.session)?)?.ok_or(Failure::Reported)
     }
 
     fn show(&self, of_environment: Diagnostics, environments: &[Text]) {

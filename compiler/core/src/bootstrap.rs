@@ -1,6 +1,7 @@
 //! Files that tools around the mesh need once: manifests that make Argo CD or Flux apply what is published, workflows
 //! that publish, hooks, CODEOWNERS. Each is a template ([`crate::template`]) with values from the checked mesh.
 
+mod calls;
 pub mod cron_job;
 mod measured;
 pub mod observe;

@@ -38,8 +38,15 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("github-publish.yaml", include_str!("../../../stdlib/templates/github-publish.yaml.j2")),
     ("gitlab.yaml", include_str!("../../../stdlib/templates/gitlab.yaml.j2")),
     ("grafana.json", include_str!("../../../stdlib/templates/grafana.json.j2")),
+    ("k6.js", include_str!("../../../stdlib/templates/k6.js.j2")),
     ("pre-commit-config.yaml", include_str!("../../../stdlib/templates/pre-commit-config.yaml.j2")),
     ("pre-commit.sh", include_str!("../../../stdlib/templates/pre-commit.sh.j2")),
+    ("promql-counted", include_str!("../../../stdlib/templates/promql-counted.j2")),
+    ("promql-error-ratio", include_str!("../../../stdlib/templates/promql-error-ratio.j2")),
+    ("promql-failures", include_str!("../../../stdlib/templates/promql-failures.j2")),
+    ("promql-latency-quantile", include_str!("../../../stdlib/templates/promql-latency-quantile.j2")),
+    ("promql-lost-requests", include_str!("../../../stdlib/templates/promql-lost-requests.j2")),
+    ("promql-requests", include_str!("../../../stdlib/templates/promql-requests.j2")),
     ("promql.yaml", include_str!("../../../stdlib/templates/promql.yaml.j2")),
 ];
 
@@ -80,14 +87,19 @@ impl std::fmt::Display for TemplateError {
 impl std::error::Error for TemplateError {}
 
 impl Templates {
+    /// The templates of the program alone.
+    pub fn built_in() -> Self {
+        let source = |name: &str, text: &'static str| Source {
+            shown: format!("<std/{name}{ENDING}>"),
+            text: Cow::Borrowed(text),
+        };
+        Self { texts: TEMPLATES.iter().map(|(name, text)| (*name, source(name, text))).collect() }
+    }
+
     /// The templates of the program, and in their place those that the project has in its folder `templates`. A file
     /// there whose name is almost that of a template is an error: it would replace nothing.
     pub fn load(world: &dyn World) -> Result<Self, TemplateError> {
-        let mut texts = BTreeMap::new();
-        for (name, text) in TEMPLATES {
-            let source = Source { shown: format!("<std/{name}{ENDING}>"), text: Cow::Borrowed(*text) };
-            texts.insert(*name, source);
-        }
+        let mut texts = Self::built_in().texts;
         let fault = |file: String, error: ReadError| {
             let message = match error {
                 ReadError::NotFound => "there is no such file".to_owned(),
@@ -115,6 +127,11 @@ impl Templates {
             texts.insert(known, Source { shown: path, text: Cow::Owned(text.replace("\r\n", "\n")) });
         }
         Ok(Self { texts })
+    }
+
+    /// How messages name a template, and its text, for those who render it by rules of their own.
+    pub fn source(&self, name: &str) -> Option<(&str, &str)> {
+        self.texts.get(name).map(|source| (source.shown.as_str(), source.text.as_ref()))
     }
 
     /// Renders a template with the fields of `values` as its names. The result ends with a newline.

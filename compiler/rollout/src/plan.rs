@@ -9,6 +9,7 @@ use meshc_core::check::environment::Facts;
 use meshc_core::model::release::{self, Canary};
 use meshc_core::model::traffic::Millis;
 use meshc_core::model::{Namespace, Service};
+use meshc_core::template::Templates;
 use serde::{Deserialize, Serialize};
 
 use crate::query::{Reporter, Subject};
@@ -191,7 +192,8 @@ pub fn path(folder: &str, namespace: &str, service: &str) -> String {
     format!("state/{folder}/{namespace}/{service}.plan.json")
 }
 
-/// Compiles the plan of a service; nothing where no release runs, or none that carries weights.
+/// Compiles the plan of a service, with queries made from `templates`; nothing where no release runs, or none that
+/// carries weights.
 ///
 /// The error is a query that cannot be rendered, or a file that is no YAML.
 pub fn compile(
@@ -200,6 +202,7 @@ pub fn compile(
     service: &Service,
     facts: &Facts,
     bundle: &Bundle,
+    templates: &Templates,
 ) -> Result<Option<Plan>, String> {
     let Some(routing) = &service.routing else { return Ok(None) };
     let (Some(canary), Some(next), Some(stable)) = (&routing.plan, &routing.next, routing.subsets.first()) else {
@@ -217,6 +220,7 @@ pub fn compile(
         return Ok(None);
     }
     let subject = Subject {
+        templates,
         namespace: namespace.rendered.to_string(),
         service: service.name.to_string(),
         hosts: service.hosts.iter().map(|host| host.name.to_string()).collect(),
@@ -229,7 +233,7 @@ pub fn compile(
 
 fn plan(
     canary: &Canary,
-    subject: &Subject,
+    subject: &Subject<'_>,
     facts: &Facts,
     places: BTreeMap<String, Vec<Place>>,
 ) -> Result<Plan, String> {
@@ -286,7 +290,7 @@ fn plan(
     })
 }
 
-fn gate(gate: &release::Gate, subject: &Subject) -> Result<Gate, String> {
+fn gate(gate: &release::Gate, subject: &Subject<'_>) -> Result<Gate, String> {
     let question = |version: &str| match &gate.metric {
         release::Metric::ErrorRate => subject.error_ratio(version),
         release::Metric::Latency(percent) => subject.latency(version, *percent),

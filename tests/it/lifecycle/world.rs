@@ -9,6 +9,7 @@ use meshc_core::compile::Compilation;
 use meshc_core::diagnostic::Diagnostics;
 use meshc_core::project;
 use meshc_core::source::Text;
+use meshc_core::template::Templates;
 use meshc_core::world::MemoryWorld;
 use meshc_gitops::commit::{self, Identity};
 use meshc_gitops::folder::Commit as Tip;
@@ -146,7 +147,7 @@ impl World {
         let attempt = attempt.map_err(|error| error.to_string())?;
         let errors = found.has_errors() || attempt.diagnostics().has_errors();
         assert!(!errors, "{}\n{:?}\n{:?}", project.text(), found, attempt.diagnostics());
-        let made = attempt.make().map_err(|error| error.to_string())?.expect("a rendering");
+        let made = attempt.make(&Templates::built_in()).map_err(|error| error.to_string())?.expect("a rendering");
         let live: Vec<_> = live.into_iter().map(|id| Tip::new(&repository, id).expect("a commit")).collect();
         let next = next::next(&at, &live, &subject, &made.rendering).map_err(|error| error.to_string())?;
         let (last, declared) = (next.step.is_last(), made.rendering.bundle.files.clone());

@@ -42,6 +42,8 @@ enum What {
     Promql(observe::ObserveArgs),
     /// Print a dashboard for Grafana, which reads what the rules of `promql` record
     Grafana(observe::ObserveArgs),
+    /// Print a script for k6 that calls what a caller may call and what it may not, and says where the mesh differs
+    K6(observe::ObserveArgs),
 }
 
 /// What becomes of a file that is there.
@@ -68,7 +70,9 @@ impl BootstrapArgs {
         match &mut self.what {
             What::Sync(args) => args.out.iter_mut().collect(),
             What::Codeowners(args) => args.out.iter_mut().collect(),
-            What::Ci(_) | What::CronJob(_) | What::Promql(_) | What::Grafana(_) | What::Hook(_) => Vec::new(),
+            What::Ci(_) | What::CronJob(_) | What::Promql(_) | What::Grafana(_) | What::K6(_) | What::Hook(_) => {
+                Vec::new()
+            }
         }
     }
 }
@@ -81,6 +85,7 @@ pub(crate) fn run(session: &Session, args: &BootstrapArgs) -> Result<(), Failure
         What::CronJob(args) => cron_job::run(session, args),
         What::Promql(args) => observe::run(session, args, Observed::Rules),
         What::Grafana(args) => observe::run(session, args, Observed::Dashboard),
+        What::K6(args) => observe::run(session, args, Observed::Calls),
         What::Hook(args) => hook::run(session, args),
         What::Codeowners(args) => codeowners::run(session, args),
     }
@@ -97,7 +102,7 @@ fn compiled(session: &Session, environments: &[String]) -> Result<Outcome, Failu
     Ok(outcome)
 }
 
-/// The templates of the project.
-fn templates(session: &Session) -> Result<Templates, Failure> {
+/// The program's templates, and in their place the project's.
+pub(crate) fn templates(session: &Session) -> Result<Templates, Failure> {
     Templates::load(&Disk::open(&session.folder)?).map_err(|error| Failure::Refused(error.to_string()))
 }

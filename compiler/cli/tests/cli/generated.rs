@@ -24,7 +24,7 @@ const COMMANDS: [&str; 19] = [
     "man",
 ];
 /// Commands of `bootstrap`, which have pages of their own.
-const OF_BOOTSTRAP: [&str; 7] = ["sync", "ci", "cron-job", "hook", "codeowners", "promql", "grafana"];
+const OF_BOOTSTRAP: [&str; 8] = ["sync", "ci", "cron-job", "hook", "codeowners", "promql", "grafana", "k6"];
 
 #[test]
 fn every_shell_completes_every_command() {

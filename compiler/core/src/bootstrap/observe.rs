@@ -1,8 +1,9 @@
-//! What people look at beside a release: recording rules for Prometheus, and a dashboard for Grafana that reads them.
+//! What people look at beside a release: recording rules for Prometheus, a dashboard for Grafana that reads them, and a
+//! script for k6 that calls what may be called and what may not.
 
 use serde::Serialize;
 
-use super::object_name_within;
+use super::{calls, object_name_within};
 use crate::model::Mesh;
 use crate::template::Templates;
 
@@ -16,6 +17,8 @@ pub enum What {
     Rules,
     /// A dashboard, as JSON.
     Dashboard,
+    /// A script of k6.
+    Calls,
 }
 
 #[derive(Serialize)]
@@ -26,6 +29,8 @@ struct Values<'a> {
     namespaces: String,
     /// The dashboard's name in URLs.
     uid: String,
+    /// What may be called, by port and account.
+    calls: calls::Calls,
 }
 
 /// The text for an environment. The error is a sentence that says what is missing, or which template is at fault.
@@ -42,10 +47,12 @@ pub fn text(templates: &Templates, what: What, name: &str, mesh: &Mesh) -> Resul
         // Names of namespaces hold no character that an expression would read as another.
         namespaces: namespaces.join("|"),
         uid: object_name_within(&["mesh", name, &mesh.environment], LONGEST_UID),
+        calls: calls::of(mesh),
     };
     let template = match what {
         What::Rules => "promql.yaml",
         What::Dashboard => "grafana.json",
+        What::Calls => "k6.js",
     };
     templates.render(template, &values).map_err(|error| error.to_string())
 }

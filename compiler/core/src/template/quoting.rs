@@ -6,6 +6,7 @@
 //! | `yaml` | a value in block style, or an entry of a list | `"it's"` |
 //! | `sh` | one word of a shell script | `'it'\''s'` |
 //! | `line` | a comment, a sentence, a word that another tool reads | `it's` |
+//! | `json` | a value of JSON or JavaScript, of any kind | `"it's"` |
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State};
@@ -17,6 +18,7 @@ pub(super) fn add_filters(environment: &mut Environment<'_>) {
     environment.add_filter("yaml", |value: Value| quoted(&value, "yaml", yaml));
     environment.add_filter("sh", |value: Value| quoted(&value, "sh", sh));
     environment.add_filter("line", |value: Value| quoted(&value, "line", line));
+    environment.add_filter("json", |value: Value| json(&value));
 }
 
 /// Prints a value: numbers, truth values, and texts that are quoted already.
@@ -24,7 +26,8 @@ pub(super) fn format(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value)
     let printable = matches!(value.kind(), ValueKind::Number | ValueKind::Bool) || value.is_safe();
     if !printable {
         let what = if value.kind() == ValueKind::String { "a text" } else { "this value" };
-        let message = format!("{what} is printed without a filter; write `| yaml`, `| sh` or `| line` behind it");
+        let message =
+            format!("{what} is printed without a filter; write `| yaml`, `| sh`, `| line` or `| json` behind it");
         return Err(fault(message));
     }
     out.write_str(&plain(value)).map_err(|_| Error::new(ErrorKind::WriteFailure, "the result cannot grow"))
@@ -58,6 +61,15 @@ fn fault(message: String) -> Error {
 /// One scalar on one line that every reader of YAML takes for this text.
 fn yaml(text: &str) -> Result<String, String> {
     to_yaml(text).map(|text| text.trim_end_matches('\n').to_owned())
+}
+
+/// A value as JSON, which is also JavaScript: since 2019 that takes U+2028 and U+2029 in strings (ECMA-262, JSON superset).
+fn json(value: &Value) -> Result<Value, Error> {
+    if value.is_undefined() {
+        return Err(Error::from(ErrorKind::UndefinedError));
+    }
+    let text = serde_json::to_string_pretty(value).map_err(|error| fault(error.to_string()))?;
+    Ok(Value::from_safe_string(text))
 }
 
 /// One word of a POSIX shell. Characters that would end the line are refused: the script may stand in YAML.

@@ -5,6 +5,7 @@ use meshc_core::diagnostic::Diagnostics;
 use meshc_core::project;
 use meshc_core::source::Text;
 use meshc_core::state::{Record, Recorded, State};
+use meshc_core::template::Templates;
 use meshc_core::world::MemoryWorld;
 use meshc_rollout::plan::{self, Freeze, Gate, Manual, Metric, NoData, Plan, Relative, Stage};
 
@@ -13,6 +14,11 @@ const BASE: &str =
 
 /// Compiles a service whose release goes by `canary`; findings come back one a line.
 fn compile(canary: &str, environment: &str) -> Result<Plan, String> {
+    compile_with(&[], canary, environment)
+}
+
+/// The same in a project that replaces templates.
+fn compile_with(templates: &[(&str, &str)], canary: &str, environment: &str) -> Result<Plan, String> {
     let text = format!(
         "mesh shop {{ namespace shop; mtls strict; authorization deny-by-default }}\nservice web {{\n port 80 -> 8080 \
          http\n also web-old\n allow anyone\n version v1 -> V2.0\n canary {{\n{canary}\n}}\n}}\nenvironment prod {{ target \
@@ -36,7 +42,10 @@ fn compile(canary: &str, environment: &str) -> Result<Plan, String> {
     let mesh = rendered.mesh.ok_or("no mesh")?;
     let namespace = mesh.namespaces.first().ok_or("no namespace")?;
     let service = namespace.services.first().ok_or("no service")?;
-    plan::compile("prod", namespace, service, &rendered.facts, &rendered.bundle)?.ok_or("no plan".to_owned())
+    let files = templates.iter().map(|(name, text)| (format!("templates/{name}"), (*text).to_owned()));
+    let templates = Templates::load(&MemoryWorld { files: files.collect() }).map_err(|error| error.to_string())?;
+    plan::compile("prod", namespace, service, &rendered.facts, &rendered.bundle, &templates)?
+        .ok_or("no plan".to_owned())
 }
 
 #[test]
@@ -115,4 +124,31 @@ fn what_makes_no_sense_is_refused() {
         let found = compile(BASE, line).unwrap_err();
         assert!(found.contains(expected), "{line}: {found}");
     }
+}
+
+/// Another metric, and a label of one's own, in the macro that all queries share and in one query.
+#[test]
+fn a_project_replaces_the_queries() {
+    let requests = ("promql-requests.j2", "sum(increase(calls{v=\"{{ version }}\",by=\"{{ reporter }}\"}[$window]))\n");
+    let plan = compile_with(&[requests], BASE, "").unwrap();
+    assert_eq!(plan.traffic.canary, "sum(increase(calls{v=\"V2.0\",by=\"destination\"}[$window]))");
+    assert!(plan.traffic.failed.contains("istio_requests_total"), "{}", plan.traffic.failed);
+    let macros =
+        Templates::built_in().source("promql-counted").unwrap().1.replace("reporter=", "cluster=\"eu\",reporter=");
+    let plan = compile_with(&[("promql-counted.j2", &macros)], BASE, "").unwrap();
+    for query in [&plan.traffic.canary, &plan.traffic.lost, &plan.gates[0].query] {
+        assert!(query.contains("{cluster=\"eu\",reporter="), "{query}");
+    }
+}
+
+#[test]
+fn a_faulty_query_is_named_with_its_line() {
+    let error = |name: &str, text: &str| compile_with(&[(name, text)], BASE, "").unwrap_err();
+    let own = error("promql-requests.j2", "{# mine #}\nsum({{ nobody }})\n");
+    assert!(own.starts_with("templates/promql-requests.j2:2: "), "{own}");
+    let shared = error("promql-counted.j2", "{% macro requests(a, b) %}\n{{ oops( }}\n{% endmacro %}\n");
+    assert!(shared.starts_with("templates/promql-counted.j2:2: "), "{shared}");
+    assert_eq!(error("promql-failures.j2", "{# later #}"), "templates/promql-failures.j2: gives no query");
+    let near = error("promql-request.j2", "x");
+    assert!(near.contains("did you mean `promql-requests.j2`?"), "{near}");
 }

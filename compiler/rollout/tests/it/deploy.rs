@@ -10,6 +10,7 @@ use meshc_core::diagnostic::Diagnostics;
 use meshc_core::project;
 use meshc_core::source::Text;
 use meshc_core::state::{self, Record, Recorded, State};
+use meshc_core::template::Templates;
 use meshc_core::world::MemoryWorld;
 use meshc_gitops::commit::{Changes, Identity, create};
 use meshc_gitops::folder::Commit;
@@ -53,7 +54,8 @@ impl Deploy {
         let mesh = rendered.mesh.expect("a mesh");
         let [namespace] = &mesh.namespaces[..] else { panic!("one namespace") };
         let [declared] = &namespace.services[..] else { panic!("one service") };
-        let compiled = plan::compile("prod", namespace, declared, &rendered.facts, &rendered.bundle);
+        let compiled =
+            plan::compile("prod", namespace, declared, &rendered.facts, &rendered.bundle, &Templates::built_in());
         let compiled = compiled.expect("a plan that can be compiled").expect("a plan");
         let folder = tempfile::tempdir().expect("a folder");
         let mut files: Changes<'static> = Changes::new();

@@ -1,4 +1,4 @@
-//! `meshc bootstrap promql` and `meshc bootstrap grafana`.
+//! `meshc bootstrap promql`, `meshc bootstrap grafana` and `meshc bootstrap k6`.
 
 use clap::Args;
 use meshc_core::bootstrap::observe::{What, text};
