@@ -40,7 +40,7 @@ again=$(took meshc publish --until-done --settle 0s)
 edit() { # number
   python3 - "$project" "$1" <<'PY'
 import pathlib, re, sys
-for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.mesh")):
+for path in sorted(pathlib.Path(sys.argv[1], "teams").glob("*.mesh")):
     text = path.read_text()
     new = re.sub(r"(\n\s+timeout\s+)\d+m?s", rf"\g<1>{2000 + int(sys.argv[2])}ms", text, count=1)
     if new != text:
@@ -54,10 +54,10 @@ ones='' renders='' gits=''
 for n in $(seq "$runs"); do
   edit "$n"
   before=$(git -C "$deploy" rev-parse main)
-  ones+="$(took meshc publish --env prod --settle 0s)"$'\n'
+  ones+="$(took meshc publish --env dev --settle 0s)"$'\n'
   changed=$(git -C "$deploy" diff --name-only "$before" main | wc -l)
   [ "$changed" -gt 0 ] || { echo "publish.sh: the change was not published" >&2; exit 1; }
-  renders+="$(took meshc render --env prod --out "$work/rendered")"$'\n'
+  renders+="$(took meshc render --env dev --out "$work/rendered")"$'\n'
   git -C "$work/clone" fetch -q
   git -C "$work/clone" diff --name-only "$before" origin/main >"$work/changed"
   git -C "$work/clone" reset -q --hard "$before"
