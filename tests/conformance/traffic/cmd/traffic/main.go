@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -49,6 +50,7 @@ func main() {
 	flag.StringVar(&o.envoyVersion, "envoy-version", "", "its version, for the results")
 	flag.StringVar(&o.programs.Echo, "echo", "", "binary of cmd/echo")
 	flag.StringVar(&o.programs.Bootstrap, "bootstrap", "", "Istio's envoy_bootstrap.json template")
+	flag.StringVar(&o.programs.Prometheus, "prometheus", "", "Prometheus binary; without it, scenarios that need one are not run")
 	flag.StringVar(&o.one, "one", "", "play this folder alone, in this process")
 	flag.StringVar(&o.environment, "environment", "", "play this environment alone")
 	flag.StringVar(&o.page, "page", "", "the page that has to say what is proved; with UPDATE_PAGE=1 it is written")
@@ -70,6 +72,9 @@ func main() {
 	}
 	failed, err := o.run(flag.Args())
 	switch {
+	case errors.As(err, new(notRun)):
+		fmt.Println(err)
+		os.Exit(2)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "traffic:", err)
 		if o.one != "" {

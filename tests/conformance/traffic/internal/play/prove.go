@@ -10,6 +10,7 @@ import (
 
 	"meshc/tests/conformance/traffic/internal/lab"
 	"meshc/tests/conformance/traffic/internal/proof"
+	"meshc/tests/conformance/traffic/internal/render"
 )
 
 // Row is what came of one proof: a line of the table.
@@ -23,6 +24,7 @@ type Row struct {
 	Expected    string   `json:"expected"`
 	Measured    string   `json:"measured"`
 	Seconds     float64  `json:"seconds"`
+	Commits     []string `json:"commits,omitempty"` // subjects of those that meshc made
 	Problems    []string `json:"problems"`
 }
 
@@ -34,7 +36,12 @@ func (p *Player) Prove(of proof.Proof) ([]Row, error) {
 		return nil, err
 	}
 	var refusal Refusal
-	if err := p.be(p.run.Environment, of.State); errors.As(err, &refusal) {
+	if of.Publishes() {
+		err = p.begin(of)
+	} else {
+		err = p.be(p.run.Environment, of.State)
+	}
+	if errors.As(err, &refusal) {
 		for i := range rows {
 			rows[i].Problems = append(rows[i].Problems, refusal.Error())
 		}
@@ -160,7 +167,7 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 		call := *s.Start
 		call.Requests = 0
 		r, err := p.stage.Start(call)
-		p.calls[call.From] = r
+		p.calls[call.From] = &started{r, call, len(p.published.applied)}
 		return nil, "begin " + call.String(), err
 	case s.Stop != "":
 		r := p.calls[s.Stop]
@@ -171,7 +178,10 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 		if err := r.Stop(); err != nil {
 			return nil, "", fmt.Errorf("the client in %s failed: %w", s.Stop, err)
 		}
-		m, err := p.measure(r, row, s)
+		m, err := p.measure(r.Running, row, s)
+		if problem := p.unsaid(r, m); problem != "" {
+			row.Problems = append(row.Problems, problem)
+		}
 		return m, "end " + s.Stop, err
 	case s.Wait != "":
 		d, err := time.ParseDuration(s.Wait)
@@ -190,13 +200,18 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 			err = p.settle()
 		}
 		return nil, strings.TrimSpace("apply " + environment + " " + describe(s.State)), unlessRefused(err)
+	case s.Sources != nil:
+		return nil, "write " + strings.Join(slices.Sorted(maps.Keys(s.Sources)), ", "), p.published.repository.Write(s.Sources)
+	case s.Meshc != "" || s.Sync != nil:
+		m, err := p.publish(s, row)
+		return m, s.Text(), unlessRefused(err)
 	case s.Uninstall:
 		return nil, "uninstall", unlessRefused(p.uninstall())
 	}
 	return nil, "", fmt.Errorf("a step that does nothing: %+v", s)
 }
 
-func describe(state map[string]proof.Release) string {
+func describe(state map[string]render.Release) string {
 	var parts []string
 	for _, service := range slices.Sorted(maps.Keys(state)) {
 		parts = append(parts, fmt.Sprintf("%s at %d%%", service, state[service].Weight))
