@@ -77,6 +77,7 @@ func call(args []string) {
 	var mu sync.Mutex
 	out := bufio.NewWriter(os.Stdout)
 	enc := json.NewEncoder(out)
+	first := true
 	go func() {
 		for !stopped.Load() {
 			time.Sleep(100 * time.Millisecond)
@@ -125,6 +126,10 @@ func call(args []string) {
 				a.At = time.Now().UnixMilli()
 				mu.Lock()
 				enc.Encode(a)
+				if first { // whoever waits for the load to run sees it
+					out.Flush()
+					first = false
+				}
 				mu.Unlock()
 			}
 		}()

@@ -15,16 +15,20 @@ import (
 
 // Repository is a copy of a project with the embedded deploy repository that meshc keeps there.
 type Repository struct {
-	// Said holds for each commit of a publish the subjects whose streams `meshc plan` said would be cut: services as
-	// NAMESPACE/SERVICE, namespaces, gateways.
+	// Said holds for each commit the subjects whose streams `meshc plan` said would be cut: services as NAMESPACE/SERVICE,
+	// namespaces, gateways. A plan says it of a publish, and of every stage of the release that this begins.
 	Said map[string][]string
 
 	meshc, environment, project string
-	folder                      string // of the environment in the deploy repository
+	folder                      string   // of the environment in the deploy repository
+	stages                      []string // subjects whose streams every stage cuts
 }
 
 // Commit is one commit of the deploy branch.
-type Commit struct{ ID, Subject string }
+type Commit struct {
+	ID, Subject string
+	Says        []string // each line of its list, as "shop/web v2 0 % -> 20 %"
+}
 
 // Open copies a project to an empty folder.
 func Open(meshc, project, environment, dir string) (*Repository, error) {
@@ -63,8 +67,8 @@ type Command struct {
 	repository *Repository
 	cmd        *exec.Cmd
 	output     bytes.Buffer
-	before     string   // the tip at the start
-	cuts       []string // of the plan, for a publish
+	before     string // the tip at the start
+	cuts       []string
 	done       chan struct{}
 	err        error
 }
@@ -77,7 +81,7 @@ func (r *Repository) Start(line string, more ...string) (*Command, error) {
 	if len(words) == 0 {
 		return nil, errors.New("meshc: no command")
 	}
-	c := &Command{repository: r, done: make(chan struct{})}
+	c := &Command{repository: r, done: make(chan struct{}), cuts: r.stages}
 	place := []string{"--env", r.environment, "--repository", "embedded"}
 	if words[0] == "publish" {
 		if !slices.Contains(words, "--settle") {
@@ -144,15 +148,18 @@ func (c *Command) plan(words, place []string) error {
 	if err != nil {
 		return nil // the publish says it better
 	}
-	folder, cuts, err := read(text)
-	if c.cuts = cuts; folder != "" {
+	folder, cuts, stages, err := read(text)
+	c.cuts = cuts
+	c.repository.stages = append(c.repository.stages, stages...)
+	if folder != "" {
 		c.repository.folder = folder
 	}
 	return err
 }
 
-// read gives the folder that a plan, as JSON, is for, and the subjects whose streams it says will be cut.
-func read(plan []byte) (folder string, cuts []string, err error) {
+// read gives the folder that a plan, as JSON, is for, and the subjects whose streams it says will be cut: now, and by each
+// stage of a release.
+func read(plan []byte) (folder string, cuts, stages []string, err error) {
 	var said struct {
 		Environments []struct {
 			Folder  string
@@ -160,17 +167,21 @@ func read(plan []byte) (folder string, cuts []string, err error) {
 		}
 	}
 	if err := json.Unmarshal(plan, &said); err != nil {
-		return "", nil, fmt.Errorf("meshc plan: %w", err)
+		return "", nil, nil, fmt.Errorf("meshc plan: %w", err)
 	}
 	for _, environment := range said.Environments {
 		folder = environment.Folder
 		for _, change := range environment.Changes {
-			if change.Kind == "cost" && strings.HasPrefix(change.Text, "cuts streams") {
-				cuts = append(cuts, change.Subject)
+			if change.Kind != "cost" || !strings.HasPrefix(change.Text, "cuts streams") {
+				continue
+			}
+			cuts = append(cuts, change.Subject)
+			if strings.Contains(change.Text, "each stage") {
+				stages = append(stages, change.Subject)
 			}
 		}
 	}
-	return folder, cuts, nil
+	return folder, cuts, stages, nil
 }
 
 func (r *Repository) command(args []string) *exec.Cmd {
@@ -228,14 +239,26 @@ func (r *Repository) Commits(after string) (list []Commit, err error) {
 	if after != "" {
 		span = after + ".." + tip
 	}
-	out, err := r.git("log", "--reverse", "--first-parent", "--format=%H %s", span)
+	out, err := r.git("log", "--reverse", "--first-parent", "-z", "--format=%H %B", span)
 	if err != nil {
 		return nil, err
 	}
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
-		if id, subject, ok := strings.Cut(line, " "); ok {
-			list = append(list, Commit{id, subject})
+	for _, text := range strings.Split(strings.TrimRight(string(out), "\x00"), "\x00") {
+		if id, message, ok := strings.Cut(text, " "); ok {
+			list = append(list, commit(id, message))
 		}
 	}
 	return list, nil
+}
+
+// commit reads a message: a subject, then a list, whose items may have more below them.
+func commit(id, message string) Commit {
+	lines := strings.Split(strings.TrimSpace(message), "\n")
+	c := Commit{ID: id, Subject: lines[0]}
+	for _, line := range lines[1:] {
+		if item, ok := strings.CutPrefix(line, "- "); ok {
+			c.Says = append(c.Says, item)
+		}
+	}
+	return c
 }

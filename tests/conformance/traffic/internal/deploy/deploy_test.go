@@ -9,15 +9,16 @@ import (
 )
 
 func TestPlanSaysWhatIsCut(t *testing.T) {
-	folder, cuts, err := read([]byte(`{"environments": [{"folder": "prod", "changes": [
+	folder, cuts, stages, err := read([]byte(`{"environments": [{"folder": "prod", "changes": [
 		{"kind": "cost", "subject": "shop/web", "text": "cuts streams older than 45 s on its pod"},
 		{"kind": "cost", "subject": "shop/cart", "text": "forgets which pods are ejected: a broken one has to fail anew"},
+		{"kind": "cost", "subject": "shop/store", "text": "cuts streams older than 45 s that its callers hold open, as each stage of the release will"},
 		{"kind": "other", "subject": "shop/api", "text": "cuts streams"},
 		{"kind": "cost", "subject": "ingress", "text": "cuts streams older than 45 s of the whole gateway"}]}]}`))
-	if err != nil || folder != "prod" || !slices.Equal(cuts, []string{"shop/web", "ingress"}) {
-		t.Errorf("got %q, %q, %v", folder, cuts, err)
+	if err != nil || folder != "prod" || !slices.Equal(cuts, []string{"shop/web", "shop/store", "ingress"}) || !slices.Equal(stages, []string{"shop/store"}) {
+		t.Errorf("got %q, %q, %q, %v", folder, cuts, stages, err)
 	}
-	if _, _, err := read([]byte("no JSON")); err == nil {
+	if _, _, _, err := read([]byte("no JSON")); err == nil {
 		t.Error("what is no plan was read")
 	}
 }
@@ -67,5 +68,12 @@ func TestProjectIsCopiedWithoutItsRepository(t *testing.T) {
 	}
 	if list, err := r.Commits(""); err != nil || len(list) != 0 {
 		t.Errorf("before the first publish: %v, %v", list, err)
+	}
+}
+
+func TestCommitHasTheLinesOfItsList(t *testing.T) {
+	c := commit("1", "promote(local): 2 releases\n\n- shop/web v2 0 % -> 20 %\n  requests 412: passes\n- shop/cart v2 finished\n\nMesh-Env: local\n")
+	if c.Subject != "promote(local): 2 releases" || !slices.Equal(c.Says, []string{"shop/web v2 0 % -> 20 %", "shop/cart v2 finished"}) {
+		t.Errorf("got %+v", c)
 	}
 }

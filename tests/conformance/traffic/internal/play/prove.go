@@ -24,8 +24,14 @@ type Row struct {
 	Expected    string   `json:"expected"`
 	Measured    string   `json:"measured"`
 	Seconds     float64  `json:"seconds"`
-	Commits     []string `json:"commits,omitempty"` // subjects of those that meshc made
+	Commits     []Commit `json:"commits,omitempty"` // that meshc made
 	Problems    []string `json:"problems"`
+}
+
+// Commit is what a commit says: its subject and the lines of its list.
+type Commit struct {
+	Subject string   `json:"subject"`
+	Says    []string `json:"says,omitempty"`
 }
 
 // Prove plays one proof. The error is about the lab; what the mesh does wrong is in the rows.
@@ -124,7 +130,10 @@ func (p *Player) steps(steps []proof.Step, row *Row) error {
 	var sent, expected, measured []string
 	for _, s := range steps {
 		got, what, err := p.step(s, row)
-		if err != nil {
+		if errors.Is(err, errAbandoned) {
+			row.Problems = append(row.Problems, err.Error())
+			break
+		} else if err != nil {
 			return err
 		}
 		sent = append(sent, what)
@@ -164,25 +173,18 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 		m, err := p.measure(r, row, s)
 		return m, call.String(), err
 	case s.Start != nil:
-		call := *s.Start
-		call.Requests = 0
-		r, err := p.stage.Start(call)
-		p.calls[call.From] = &started{r, call, len(p.published.applied)}
-		return nil, "begin " + call.String(), err
+		return nil, "begin " + s.Start.String(), p.start(s.Start.From, *s.Start)
 	case s.Stop != "":
-		r := p.calls[s.Stop]
-		if r == nil {
-			return nil, "", fmt.Errorf("stop: nothing was started from %s", s.Stop)
-		}
-		delete(p.calls, s.Stop)
-		if err := r.Stop(); err != nil {
-			return nil, "", fmt.Errorf("the client in %s failed: %w", s.Stop, err)
-		}
-		m, err := p.measure(r.Running, row, s)
-		if problem := p.unsaid(r, m); problem != "" {
-			row.Problems = append(row.Problems, problem)
-		}
+		m, err := p.stop(s.Stop, row, s)
 		return m, "end " + s.Stop, err
+	case len(s.Begin) > 0:
+		if err := p.beginLoads(s.Begin); err != nil {
+			return nil, "", err
+		}
+		return nil, "begin " + strings.Join(s.Begin, ", "), nil
+	case s.End:
+		m, err := p.endLoads(row, s)
+		return m, "end of the load", err
 	case s.Wait != "":
 		d, err := time.ParseDuration(s.Wait)
 		time.Sleep(d)
@@ -217,22 +219,4 @@ func describe(state map[string]render.Release) string {
 		parts = append(parts, fmt.Sprintf("%s at %d%%", service, state[service].Weight))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func (p *Player) measure(r *lab.Running, row *Row, s proof.Step) (lab.Measured, error) {
-	m, texts, err := p.stage.Measure(r, p.applied)
-	if err == nil && len(s.Expect.Judge(m)) > 0 { // what the client saw helps whoever has to find out why
-		for _, text := range texts {
-			row.Problems = append(row.Problems, "the client saw "+text)
-		}
-	}
-	return m, err
-}
-
-// stopAll ends what a failed proof left in the background.
-func (p *Player) stopAll() {
-	for from, r := range p.calls {
-		r.Stop()
-		delete(p.calls, from)
-	}
 }

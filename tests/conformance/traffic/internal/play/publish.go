@@ -1,6 +1,7 @@
 package play
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 
 // commandEnds is how long a command of meshc may take, a watch over a whole release included.
 const commandEnds = 3 * time.Minute
+
+// errAbandoned ends a proof: what follows builds on what did not happen.
+var errAbandoned = errors.New("the rest was not played")
 
 // published is what a proof publishes, and what of it the cluster has.
 type published struct {
@@ -58,24 +62,36 @@ func (p *Player) publish(s proof.Step, row *Row) (lab.Measured, error) {
 		_, err := p.sync(*s.Sync, m)
 		return m, err
 	}
+	var said []string
 	for {
-		made, err := p.command(s, m, row)
-		if err != nil || !s.Repeat || made == 0 || m["code"] != 0 {
-			return m, err
+		made, output, err := p.command(s, m, row)
+		if err != nil {
+			return nil, err
 		}
+		said = append(said, strings.TrimSpace(output))
+		if s.Repeat && made > 0 && m["code"] == 0 {
+			continue
+		}
+		if s.Expect["code"] == "" && m["code"] != 0 {
+			return nil, fmt.Errorf("%w: meshc %s: exit code %g: %s", errAbandoned, s.Meshc, m["code"], strings.Join(said, "\n"))
+		}
+		if len(s.Expect.Judge(m)) > 0 {
+			row.Problems = append(row.Problems, fmt.Sprintf("meshc %s said: %s", s.Meshc, strings.Join(said, "\n")))
+		}
+		return m, nil
 	}
 }
 
-// command runs a command once, and says how many commits it made.
-func (p *Player) command(s proof.Step, m lab.Measured, row *Row) (made int, err error) {
+// command runs a command once, and says how many commits it made and what it printed.
+func (p *Player) command(s proof.Step, m lab.Measured, row *Row) (made int, output string, err error) {
 	repository := p.published.repository
 	before, err := repository.Commits("")
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	c, err := repository.Start(s.Meshc, p.asking(s.Meshc)...)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer c.Kill()
 	for deadline, running := time.After(commandEnds), true; running; {
@@ -83,30 +99,30 @@ func (p *Player) command(s proof.Step, m lab.Measured, row *Row) (made int, err 
 		case <-c.Done():
 			running = false
 		case <-deadline:
-			return 0, fmt.Errorf("meshc %s: not done after %v", s.Meshc, commandEnds)
+			return 0, "", fmt.Errorf("meshc %s: not done after %v", s.Meshc, commandEnds)
 		case <-time.After(50 * time.Millisecond):
 			if s.Sync != nil {
 				if _, err := p.sync(*s.Sync, m); err != nil {
-					return 0, err
+					return 0, "", err
 				}
 			}
 		}
 	}
 	code, output, err := c.Result()
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	if m["code"] = float64(code); code != 0 && s.Expect["code"] == "" {
-		row.Problems = append(row.Problems, fmt.Sprintf("meshc %s: exit code %d: %s", s.Meshc, code, strings.TrimSpace(output)))
-	}
+	m["code"] = float64(code)
 	after, err := repository.Commits("")
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	for _, commit := range after[len(before):] {
-		row.Commits = append(row.Commits, commit.Subject)
+		row.Commits = append(row.Commits, Commit{commit.Subject, commit.Says})
 		m["commits"]++
-		m["commit/"+commit.Subject]++
+		for _, says := range commit.Says {
+			m["says/"+says]++
+		}
 		for _, subject := range repository.Said[commit.ID] {
 			m["cuts"]++
 			m["cuts/"+subject]++
@@ -115,7 +131,7 @@ func (p *Player) command(s proof.Step, m lab.Measured, row *Row) (made int, err 
 	if s.Sync != nil {
 		_, err = p.sync(*s.Sync, m)
 	}
-	return len(after) - len(before), err
+	return len(after) - len(before), output, err
 }
 
 // sync applies the commits that wait, oldest first.

@@ -42,13 +42,6 @@ type Player struct {
 	prometheus   *telemetry.Prometheus
 }
 
-// started is a call in the background.
-type started struct {
-	*lab.Running
-	call    lab.Call
-	applied int // commits that were applied before
-}
-
 // Open builds the cluster of a run. Its files go below out. Close removes it.
 func Open(s *proof.Scenario, run proof.Run, compiler render.Compiler, programs lab.Programs, out string) (*Player, error) {
 	p := &Player{

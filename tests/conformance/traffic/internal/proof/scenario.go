@@ -4,6 +4,7 @@ package proof
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,8 @@ type Scenario struct {
 	Runs    []Run   `json:"runs"`
 	Proofs  []Proof `json:"proofs"` // of every run, before its own
 	World           // what a run does not state itself
+	// Loads are endless calls that steps begin by name. One with `hold` is a load of streams, any other of short requests.
+	Loads map[string]lab.Call `json:"loads"`
 
 	Dir string `json:"-"`
 }
@@ -81,6 +84,8 @@ type Step struct {
 	Call        *lab.Call                 `json:"call"`
 	Start       *lab.Call                 `json:"start"`       // in the background, until `stop`
 	Stop        string                    `json:"stop"`        // the `from` of a started call
+	Begin       []string                  `json:"begin"`       // loads, until `end`
+	End         bool                      `json:"end"`         // of all loads, measured together
 	Wait        string                    `json:"wait"`        // a duration
 	State       map[string]render.Release `json:"state"`       // rendered with this state, and applied under traffic
 	Environment string                    `json:"environment"` // rendered for this environment, the run's by default
@@ -177,12 +182,23 @@ func Parse(text []byte) (*Scenario, error) {
 			return nil, fmt.Errorf("environment %s: nothing to prove", r.Environment)
 		}
 		for _, p := range r.Proofs {
-			if err := p.check(); err != nil {
+			if err := errors.Join(p.check(), s.checkLoads(p)); err != nil {
 				return nil, fmt.Errorf("environment %s: %s: %w", r.Environment, p.Declares, err)
 			}
 		}
 	}
 	return s, nil
+}
+
+func (s *Scenario) checkLoads(p Proof) error {
+	for _, step := range p.Steps {
+		for _, name := range step.Begin {
+			if _, ok := s.Loads[name]; !ok {
+				return fmt.Errorf("begin: no load %s; there are %v", name, slices.Sorted(maps.Keys(s.Loads)))
+			}
+		}
+	}
+	return nil
 }
 
 func (w *World) inherit(from World) {
@@ -222,7 +238,7 @@ func (w *World) inherit(from World) {
 func (s Step) check() error {
 	kinds := 0
 	for _, set := range []bool{
-		s.Call != nil, s.Start != nil, s.Stop != "", s.Wait != "", s.State != nil || s.Environment != "", s.Stats != nil, s.Uninstall,
+		s.Call != nil, s.Start != nil, s.Stop != "", len(s.Begin) > 0, s.End, s.Wait != "", s.State != nil || s.Environment != "", s.Stats != nil, s.Uninstall,
 		s.Sources != nil, s.Meshc != "" || s.Sync != nil,
 	} {
 		if set {
