@@ -115,7 +115,7 @@ fn settings_have_old_and_new_numbers_and_their_line() {
 #[test]
 fn routes_of_bytes_cut_what_callers_hold_open() {
     let store = |version: &str| format!("{SHOP}service store {{ port 6379 tcp; allow web; {version} }}\n");
-    let release = "version v1 -> v2\n  canary { stage 50% pause; abort when query \"lost\" > 1; on no-data hold }";
+    let release = "version v1 -> v2\n  canary { stage 100% pause; abort when query \"lost\" > 1; on no-data hold }";
     let (before, _) = render(&store("version v1"));
     let (after, sources) = render(&store(release));
     let cut = "cost shop/store: cuts streams older than 45 s that its callers hold open, as each stage of the release will \
@@ -126,7 +126,7 @@ fn routes_of_bytes_cut_what_callers_hold_open() {
     // Where its pods cut the same streams, once is enough; routes of HTTP cut nothing.
     let first = lines(&plan(&BTreeMap::new(), &after), &sources);
     assert!(!first.iter().any(|line| line.contains("callers hold open")), "{}", first.join("\n"));
-    let http = edit(&[("timeout 3s", "timeout 5s"), ("version v1", "version v1 -> v2\n  canary { stage 50% pause; abort when \
+    let http = edit(&[("timeout 3s", "timeout 5s"), ("version v1", "version v1 -> v2\n  canary { stage 100% for 1m; abort when \
         error-rate > 1%; require 9 requests; on no-data hold }")]);
     assert!(!http.iter().any(|line| line.contains("cuts streams")), "{}", http.join("\n"));
 }
