@@ -63,13 +63,15 @@ func (p *Player) publish(s proof.Step, row *Row) (lab.Measured, error) {
 		return m, err
 	}
 	var said []string
-	for {
+	within, _ := time.ParseDuration(s.Within) // checked when it was read
+	for deadline := time.Now().Add(within); ; {
 		made, output, err := p.command(s, m, row)
 		if err != nil {
 			return nil, err
 		}
 		said = append(said, strings.TrimSpace(output))
-		if s.Repeat && made > 0 && m["code"] == 0 {
+		if m["code"] == 0 && (s.Repeat && made > 0 || made == 0 && time.Now().Before(deadline)) {
+			time.Sleep(100 * time.Millisecond)
 			continue
 		}
 		if s.Expect["code"] == "" && m["code"] != 0 {
@@ -124,8 +126,10 @@ func (p *Player) command(s proof.Step, m lab.Measured, row *Row) (made int, outp
 			m["says/"+says]++
 		}
 		for _, subject := range repository.Said[commit.ID] {
-			m["cuts"]++
-			m["cuts/"+subject]++
+			if m["cuts/"+subject] == 0 { // a plan tells all steps together, each time anew
+				m["cuts"]++
+				m["cuts/"+subject] = 1
+			}
 		}
 	}
 	if s.Sync != nil {

@@ -94,6 +94,7 @@ type Step struct {
 	Sources     map[string]string         `json:"sources"`   // files of the project that is published, from now on; "" for none
 	Meshc       string                    `json:"meshc"`     // a command of meshc, as "publish" or "promote --approve web"
 	Repeat      bool                      `json:"repeat"`    // meshc: again and again, until it makes no further commit
+	Within      string                    `json:"within"`    // meshc: a duration in which it is tried again as long as it makes no commit
 	Sync        *Sync                     `json:"sync"`      // commits are applied: those that `meshc` makes, else all that wait
 	Expect      Expectations              `json:"expect"`
 }
@@ -250,7 +251,15 @@ func (s Step) check() error {
 		return fmt.Errorf("a step does one thing, and this one does %d: %+v", kinds, s)
 	case s.Repeat && (s.Meshc == "" || s.Sync == nil):
 		return errors.New("`repeat` needs `meshc` and `sync`: the next commit comes when the last one is live")
-	case s.Sync == nil:
+	case s.Within != "" && (s.Meshc == "" || s.Repeat):
+		return errors.New("`within` waits for one commit of `meshc`")
+	}
+	if s.Within != "" {
+		if _, err := time.ParseDuration(s.Within); err != nil {
+			return fmt.Errorf("within: %w", err)
+		}
+	}
+	if s.Sync == nil {
 		return nil
 	}
 	if s.Sync.Pause != "" {
