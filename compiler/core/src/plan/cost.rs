@@ -46,7 +46,10 @@ pub(super) fn tell(
         envoy_filter(pair, before, after, names, &mut cuts, out);
     }
     for (_, pair) in diff.of_kind("VirtualService") {
-        cuts.callers(pair, names);
+        cuts.routes_of_bytes(pair, names);
+    }
+    for (_, pair) in diff.of_kind("DestinationRule") {
+        cuts.idle_bytes(pair, names);
     }
     cuts.tell(names, out);
     for (_, pair) in diff.of_kind("DestinationRule") {
@@ -94,7 +97,7 @@ impl Cuts {
 
     /// Routes of bytes stand in the listeners of callers, weights included, and not in a table of routes as those of
     /// HTTP do (istio 1.31; seen with Envoy 1.40: connections end after the drain time at every change of weights).
-    fn callers(&mut self, pair: &Pair<'_>, names: &Names<'_>) {
+    fn routes_of_bytes(&mut self, pair: &Pair<'_>, names: &Names<'_>) {
         let routes = |object: &Object<'_>| ["tcp", "tls"].map(|kind| object.at(&[kind]).clone());
         if !differs(pair, routes) {
             return;
@@ -107,6 +110,24 @@ impl Cuts {
             if lists.iter().any(|list| !list.is_null()) {
                 self.callers.insert(subject, (weighs, object.path.to_owned()));
             }
+        }
+    }
+
+    /// So does how long a connection of bytes may be idle; that of HTTP stands in the cluster.
+    fn idle_bytes(&mut self, pair: &Pair<'_>, names: &Names<'_>) {
+        let idle = |object: &Object<'_>| {
+            let mut found = BTreeSet::new();
+            idle_of_tcp(object.spec(), &mut found);
+            found
+        };
+        let none = BTreeSet::new();
+        let of = |object: &Option<Object<'_>>| object.as_ref().map_or_else(|| none.clone(), idle);
+        if of(&pair.before) == of(&pair.after) {
+            return;
+        }
+        for object in [&pair.before, &pair.after].into_iter().flatten() {
+            let subject = (object.key.namespace.clone(), names.subject(object.path));
+            self.callers.entry(subject).or_insert_with(|| (false, object.path.to_owned()));
         }
     }
 
@@ -197,6 +218,19 @@ fn ejections(pair: &Pair<'_>, names: &Names<'_>, out: &mut Changes<'_>) {
     if policy(before) != policy(after) && !ejects.is_empty() {
         let text = "forgets which pods are ejected: a broken one has to fail anew".to_owned();
         out.add(Kind::Cost, names.subject(pair.path()), pair.path(), text);
+    }
+}
+
+/// Every `tcp.idleTimeout`.
+fn idle_of_tcp(value: &Value, out: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            let idle = fields.get("tcp").and_then(|tcp| tcp.get("idleTimeout"));
+            out.extend(idle.map(ToString::to_string));
+            fields.values().for_each(|value| idle_of_tcp(value, out));
+        }
+        Value::Array(list) => list.iter().for_each(|value| idle_of_tcp(value, out)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

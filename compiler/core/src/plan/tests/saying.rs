@@ -131,10 +131,18 @@ fn routes_of_bytes_cut_what_callers_hold_open() {
         said
     };
     let cut = "cost shop/store: cuts streams older than 45 s that its callers hold open, as each stage of the release will \
-               @version v1 -> v2";
+               @store";
     assert_eq!(costs(&bytes), [cut]);
     let requests = release("6379 http", "abort when error-rate > 1%; require 9 requests");
     assert_eq!(costs(&requests), Vec::<String>::new(), "routes of HTTP cut nothing");
+    for (port, cuts) in [("6379 tcp", true), ("6379 http", false)] {
+        let store = |more: &str| format!("{SHOP}service store {{ port {port}; allow web{more} }}\n");
+        let (before, _) = render(&store("; connect-timeout 1s"));
+        let (after, sources) = render(&store("; connect-timeout 2s; idle-timeout 10m"));
+        let said = lines(&plan(&before.bundle.files, &after), &sources);
+        let cost = said.iter().any(|line| line.contains("cuts streams older than 45 s that its callers hold open @"));
+        assert_eq!(cost, cuts, "{port}: {}", said.join("\n"));
+    }
     // Where its pods cut the same streams, once is enough.
     let (after, sources) = render_with(&bytes, &[], &state);
     let first = lines(&plan(&BTreeMap::new(), &after), &sources);

@@ -84,9 +84,16 @@ func (o options) checkPage(all *report.Results) (failed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	update := os.Getenv("UPDATE_PAGE") != ""
 	page, err := all.Page(subjects)
 	if err == nil {
-		err = report.CheckPage(o.page, page, os.Getenv("UPDATE_PAGE") != "")
+		err = report.CheckPage(o.page, page, update)
+	}
+	if err == nil && o.readme != "" {
+		var table string
+		if table, err = report.Promises(all.Rows); err == nil {
+			err = report.CheckPromises(o.readme, table, update)
+		}
 	}
 	if err != nil {
 		fmt.Println(err)

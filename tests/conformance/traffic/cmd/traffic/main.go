@@ -26,7 +26,7 @@ type options struct {
 	mutants                        int
 	seed                           uint64
 	only, killed                   string
-	environment, page              string
+	environment, page, readme      string
 }
 
 func main() {
@@ -54,6 +54,7 @@ func main() {
 	flag.StringVar(&o.one, "one", "", "play this folder alone, in this process")
 	flag.StringVar(&o.environment, "environment", "", "play this environment alone")
 	flag.StringVar(&o.page, "page", "", "the page that has to say what is proved; with UPDATE_PAGE=1 it is written")
+	flag.StringVar(&o.readme, "readme", "", "the file that has to say which promises are kept; with UPDATE_PAGE=1 it is written")
 	flag.IntVar(&o.mutants, "mutants", 0, "take this many lines out of each environment's rendering, one after the other")
 	flag.Uint64Var(&o.seed, "seed", 1, "which lines are drawn")
 	flag.StringVar(&o.only, "only", "", "lines whose names contain this text alone")

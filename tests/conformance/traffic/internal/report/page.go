@@ -152,7 +152,8 @@ Besides:
   available as a library of a fitting version. Their admission is checked with their own definitions.
 - Kubernetes is a fake client here: no scheduling, no probes, no DNS but a list of hosts. Admission is a check apart.
 - The network has no delay and loses nothing, except where a proof says so.
-- Three filters that only Istio's build of Envoy has are off: ` + "`istio.metadata_exchange`, `istio.alpn`, `istio.stats`" + `. None
-  of what is proved here depends on them.
-- Connections drain for one second, not for Istio's 45.
+- Three filters that only Istio's build of Envoy has are off: ` + "`istio.metadata_exchange`, `istio.alpn`, `istio.stats`" + `. What
+  the last one counts for Prometheus is counted from the proxies' access logs, under the same names and labels. Nothing
+  else that is proved here depends on them.
+- Connections drain for one second, not for Istio's 45: where a plan says that streams older than 45 s are cut, it is one here.
 `
