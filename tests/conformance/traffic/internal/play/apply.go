@@ -117,6 +117,7 @@ func (p *Player) handWritten(state map[string]render.Release) (string, error) {
 // uninstall deletes everything that the mesh wrote.
 func (p *Player) uninstall() error {
 	p.environment, p.state = "", nil
+	p.published.objects = nil
 	p.applied = time.Now()
 	if err := p.istiod.Replace(p.surroundings); err != nil {
 		return err
