@@ -50,7 +50,7 @@ func Promises(rows []play.Row) (string, error) {
 		}
 	}
 	var out strings.Builder
-	out.WriteString("| promises of the demo shop, asked with real requests | YAML written by hand | `meshc` |\n|---|---|---|\n")
+	out.WriteString("| promise | YAML written by hand | `meshc` |\n|---|---|---|\n")
 	for _, k := range []kept{{true, true}, {false, true}, {true, false}, {false, false}} {
 		if len(groups[k]) > 0 {
 			fmt.Fprintf(&out, "| %s | %s | %s |\n", strings.Join(groups[k], "; "), word(k.byHand), word(k.rendered))
@@ -68,8 +68,8 @@ func word(kept bool) string {
 }
 
 const (
-	promisesBegin = "<!-- written by make conformance -->\n"
-	promisesEnd   = "<!-- end -->\n"
+	promisesBegin = "<!-- written by make conformance -->\n\n"
+	promisesEnd   = "\n<!-- end -->\n"
 )
 
 // CheckPromises compares the table between two comments of a file with this one, or writes it there.
