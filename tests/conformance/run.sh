@@ -36,5 +36,5 @@ part() { # name, command...
   esac
 }
 part admission "$out/bin/conformance" -root "$root" -meshc "$MESHC" -out "$out/results.json"
-part traffic env MESHC="$MESHC" CONFORMANCE_CACHE="$out" "$here/traffic/run.sh" -page "$root/docs/conformance.md"
+part traffic env MESHC="$MESHC" CONFORMANCE_CACHE="$out" "$here/traffic/run.sh" -page "$root/docs/conformance.md" -readme "$root/README.md"
 exit "$status"

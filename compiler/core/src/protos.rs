@@ -64,8 +64,13 @@ pub fn read(sources: &SourceMap, file: FileId, into: &mut Rpcs, out: &mut Diagno
             // Faults without a place of their own are about the end of the file.
             let end = source.text.trim_end().len();
             let place = error.span().unwrap_or(end.saturating_sub(1)..end);
+            // The parser may point into the middle of a character.
+            let whole = |at: &usize| source.text.is_char_boundary(*at);
+            let start = (0..=place.start).rev().find(whole).unwrap_or(0);
+            let stop = (place.end..source.text.len()).find(whole).unwrap_or(source.text.len());
+            let span = Span::new(file, start, stop);
             out.add(
-                Diagnostic::new(Code::InvalidFile, Span::new(file, place.start, place.end), error.to_string())
+                Diagnostic::new(Code::InvalidFile, span, error.to_string())
                     .help("repair the file, or list the RPCs without it: `rpcs pkg.Service A, B`"),
             );
         }
@@ -313,6 +318,17 @@ message A { string user_id = 1; }
         assert_eq!(sources.locate(found.primary.span), "0.proto:3:12");
         let (sources, _, out) = read_one(&["syntax = \"proto3\";\nservice A {\n\n\n"]);
         assert_eq!(sources.locate(out.iter().next().unwrap().primary.span), "0.proto:2:11");
+    }
+
+    #[test]
+    fn a_fault_in_the_middle_of_a_character_is_reported_around_it() {
+        for text in ["syntax = \"\u{3220}\n", "message \u{3220}", "service A { \"\u{3220}"] {
+            let (sources, _, out) = read_one(&[text]);
+            for found in out.iter() {
+                assert!(sources.file(found.primary.span.file).text.get(found.primary.span.range()).is_some(), "{text}");
+            }
+            assert_eq!(out.len(), 1, "{text}");
+        }
     }
 
     proptest! {

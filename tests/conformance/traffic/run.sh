@@ -14,7 +14,7 @@ envoy_version=1.40.0
 
 not_run() { # why
   echo "traffic: not run: $1" >&2
-  printf '{"notRun": "%s"}\n' "$1" >"$out/traffic.json"
+  printf '{"notRun": ["%s"]}\n' "$1" >"$out/traffic.json"
   exit 2
 }
 need() { # command, Debian package
@@ -32,6 +32,7 @@ need ip iproute2
 need iptables iptables
 need setpriv util-linux
 need python3 python3
+need git git
 ip netns add meshc-probe 2>"$out/probe.log" && ip netns del meshc-probe || not_run "this machine allows no network namespaces"
 
 envoy=$out/envoy-$envoy_version/envoy/_bin/envoy
@@ -50,5 +51,5 @@ if [ -z "${MESHC:-}" ]; then
   MESHC=${CARGO_TARGET_DIR:-$root/target}/release/meshc
 fi
 exec "$out/bin/traffic" -meshc "$MESHC" -scenarios "$here/scenarios" -out "$out/traffic" -results "$out/traffic.json" \
-  -envoy "$envoy" -envoy-version "$envoy_version" -echo "$out/bin/echo" \
+  -envoy "$envoy" -envoy-version "$envoy_version" -echo "$out/bin/echo" -prometheus "$(command -v prometheus || :)" \
   -bootstrap "$istio/tools/packaging/common/envoy_bootstrap.json" "$@"

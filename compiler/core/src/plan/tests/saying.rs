@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{SHOP, edit, lines, plan, render};
+use super::{SHOP, edit, lines, plan, render, render_with};
+use crate::state::{Record, Recorded, State};
 
 /// Fails where a line is missing, and shows what there is.
 fn has(said: &[String], wanted: &[&str]) {
@@ -110,6 +111,42 @@ fn settings_have_old_and_new_numbers_and_their_line() {
             &format!("cost shop/web: {CUTS} @rate-limit 100/s each proxy"),
         ],
     );
+}
+
+#[test]
+fn routes_of_bytes_cut_what_callers_hold_open() {
+    let release = |port: &str, gates: &str| {
+        let version = "version v1 -> v2\n  canary { stage 100% pause; on no-data hold";
+        format!("{SHOP}service store {{ port {port}; allow web; {version}; {gates} }} }}\n")
+    };
+    let bytes = release("6379 tcp", "abort when query \"lost\" > 1");
+    let mut state = State::default();
+    let recorded = Recorded { record: Some(Record::begin("v1".into(), "v2".into())), ..Recorded::default() };
+    state.services.insert(("shop".into(), "store".into()), recorded);
+    let costs = |text: &str| {
+        let (before, _) = render(text);
+        let (after, sources) = render_with(text, &[], &state);
+        let mut said = lines(&plan(&before.bundle.files, &after), &sources);
+        said.retain(|line| line.starts_with("cost"));
+        said
+    };
+    let cut = "cost shop/store: cuts streams older than 45 s that its callers hold open, as each stage of the release will \
+               @store";
+    assert_eq!(costs(&bytes), [cut]);
+    let requests = release("6379 http", "abort when error-rate > 1%; require 9 requests");
+    assert_eq!(costs(&requests), Vec::<String>::new(), "routes of HTTP cut nothing");
+    for (port, cuts) in [("6379 tcp", true), ("6379 http", false)] {
+        let store = |more: &str| format!("{SHOP}service store {{ port {port}; allow web{more} }}\n");
+        let (before, _) = render(&store("; connect-timeout 1s"));
+        let (after, sources) = render(&store("; connect-timeout 2s; idle-timeout 10m"));
+        let said = lines(&plan(&before.bundle.files, &after), &sources);
+        let cost = said.iter().any(|line| line.contains("cuts streams older than 45 s that its callers hold open @"));
+        assert_eq!(cost, cuts, "{port}: {}", said.join("\n"));
+    }
+    // Where its pods cut the same streams, once is enough.
+    let (after, sources) = render_with(&bytes, &[], &state);
+    let first = lines(&plan(&BTreeMap::new(), &after), &sources);
+    assert!(!first.iter().any(|line| line.contains("callers hold open")), "{}", first.join("\n"));
 }
 
 #[test]

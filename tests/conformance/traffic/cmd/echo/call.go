@@ -60,7 +60,7 @@ func call(args []string) {
 	workers := fs.Int("workers", 1, "concurrent connections")
 	rate := fs.Float64("rate", 0, "requests per second in total; 0 means as fast as possible")
 	fs.DurationVar(&c.timeout, "timeout", 20*time.Second, "client deadline; 0 for none")
-	fs.DurationVar(&c.hold, "hold", 0, "tcp: how long a connection stays open after its answer")
+	fs.DurationVar(&c.hold, "hold", 0, "a stream: how long answers are asked for")
 	fs.StringVar(&c.method, "method", "GET", "HTTP method")
 	fs.BoolVar(&c.fresh, "fresh", false, "a new connection for every request")
 	fs.BoolVar(&c.tls, "tls", false, "http: speak TLS, with the name of the header host")
@@ -77,6 +77,7 @@ func call(args []string) {
 	var mu sync.Mutex
 	out := bufio.NewWriter(os.Stdout)
 	enc := json.NewEncoder(out)
+	first := true
 	go func() {
 		for !stopped.Load() {
 			time.Sleep(100 * time.Millisecond)
@@ -125,6 +126,10 @@ func call(args []string) {
 				a.At = time.Now().UnixMilli()
 				mu.Lock()
 				enc.Encode(a)
+				if first { // whoever waits for the load to run sees it
+					out.Flush()
+					first = false
+				}
 				mu.Unlock()
 			}
 		}()
@@ -165,12 +170,18 @@ func (c *caller) grpc(conn *grpc.ClientConn, i int64) answer {
 	ctx, cancel := c.context()
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "x-lab-call", c.id, "x-lab-req", fmt.Sprint(i))
+	if c.hold > 0 {
+		ctx = metadata.AppendToOutgoingContext(ctx, "x-lab-hold", c.hold.String())
+	}
 	for _, h := range c.headers {
 		k, v, _ := strings.Cut(strings.ReplaceAll(h, "%d", fmt.Sprint(i)), ":")
 		ctx = metadata.AppendToOutgoingContext(ctx, strings.TrimSpace(k), strings.TrimSpace(v))
 	}
 	in, reply := []byte("hello"), []byte(nil)
 	var head, tail metadata.MD
+	if c.hold > 0 {
+		return c.grpcStream(ctx, conn, in)
+	}
 	err := conn.Invoke(ctx, c.path, &in, &reply, grpc.Header(&head), grpc.Trailer(&tail))
 	md := metadata.Join(head, tail)
 	get := func(k string) string { return strings.Join(md.Get(k), ",") }
@@ -179,6 +190,32 @@ func (c *caller) grpc(conn *grpc.ClientConn, i int64) answer {
 		Code: st.Code().String(), Message: st.Message(),
 		Pod: get("x-lab-pod"), Version: get("x-lab-version"), Limit: get("x-ratelimit-limit"),
 	}
+}
+
+// grpcStream reads messages until the server ends the stream.
+func (c *caller) grpcStream(ctx context.Context, conn *grpc.ClientConn, in []byte) answer {
+	stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, c.path)
+	if err == nil {
+		err = stream.SendMsg(&in)
+	}
+	if err == nil {
+		err = stream.CloseSend()
+	}
+	messages := 0
+	for err == nil {
+		var reply []byte
+		if err = stream.RecvMsg(&reply); err == nil {
+			messages++
+		}
+	}
+	switch {
+	case err == io.EOF:
+		get := func(k string) string { return strings.Join(stream.Trailer().Get(k), ",") }
+		return answer{Code: "OK", Pod: get("x-lab-pod"), Version: get("x-lab-version")}
+	case messages > 0:
+		return answer{Code: "cut", Message: err.Error()}
+	}
+	return answer{Code: status.Code(err).String(), Message: err.Error()}
 }
 
 func (c *caller) http(i int64) answer {
@@ -194,6 +231,9 @@ func (c *caller) http(i int64) answer {
 	}
 	req.Header.Set("x-lab-call", c.id)
 	req.Header.Set("x-lab-req", fmt.Sprint(i))
+	if c.hold > 0 {
+		req.Header.Set("x-lab-hold", c.hold.String())
+	}
 	for _, h := range c.headers {
 		k, v, _ := strings.Cut(strings.ReplaceAll(h, "%d", fmt.Sprint(i)), ":")
 		if strings.EqualFold(k, "host") {
@@ -222,7 +262,7 @@ func (c *caller) http(i int64) answer {
 	return a
 }
 
-// tcp sends a line and wants to hear who got it.
+// tcp sends a line and wants to hear who got it, and goes on like that for as long as the stream is to be held.
 func (c *caller) tcp(int64) answer {
 	conn, err := net.DialTimeout("tcp", c.to, c.timeout)
 	if err != nil {
@@ -230,12 +270,20 @@ func (c *caller) tcp(int64) answer {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(c.timeout))
-	fmt.Fprintln(conn, "hello")
-	line, err := bufio.NewReader(conn).ReadString('\n')
+	answers := bufio.NewReader(conn)
+	ask := func() (string, error) {
+		fmt.Fprintln(conn, "hello")
+		return answers.ReadString('\n')
+	}
+	line, err := ask()
 	if err != nil {
 		return answer{Code: "closed", Message: err.Error()}
 	}
-	time.Sleep(c.hold)
+	for end := time.Now().Add(c.hold); time.Now().Before(end); time.Sleep(beat) {
+		if _, err := ask(); err != nil {
+			return answer{Code: "cut", Message: err.Error()}
+		}
+	}
 	pod, version, _ := strings.Cut(strings.TrimSpace(line), " ")
 	return answer{Code: "echo", Pod: pod, Version: version}
 }

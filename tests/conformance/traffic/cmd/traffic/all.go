@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,12 @@ func (o options) playAll(names []string) (failed bool, err error) {
 	}
 	all := &report.Results{Istio: istioVersion(), Envoy: o.envoyVersion}
 	for _, name := range names {
+		if why, err := o.cannot(name); err != nil {
+			return false, err
+		} else if why != "" {
+			all.NotRun = append(all.NotRun, name+": "+why)
+			continue
+		}
 		o.killed = strings.Join(all.Killed(), "\n")
 		results, err := o.child(name)
 		if err != nil {
@@ -43,10 +50,33 @@ func (o options) playAll(names []string) (failed bool, err error) {
 	all.Merge()
 	all.Seconds = time.Since(begin).Seconds()
 	all.Print(os.Stdout)
-	if err := all.Write(o.results); err != nil || all.Failed() || !everything || o.page == "" {
+	if err := all.Write(o.results); err != nil || all.Failed() {
 		return all.Failed(), err
 	}
+	if len(all.NotRun) > 0 {
+		return false, notRun(all.NotRun)
+	}
+	if !everything || o.page == "" {
+		return false, nil
+	}
 	return o.checkPage(all)
+}
+
+// notRun names scenarios that this machine cannot play. All others were played, and nothing failed.
+type notRun []string
+
+func (n notRun) Error() string { return "traffic: not run: " + strings.Join(n, "; ") }
+
+// cannot says why this machine cannot play a scenario; nothing where it can.
+func (o options) cannot(name string) (string, error) {
+	s, err := proof.Read(filepath.Join(o.scenarios, name))
+	if err != nil {
+		return "", err
+	}
+	if o.programs.Prometheus == "" && slices.ContainsFunc(s.Runs, func(r proof.Run) bool { return r.Prometheus }) {
+		return "prometheus is missing (Debian package prometheus)", nil
+	}
+	return "", nil
 }
 
 func (o options) checkPage(all *report.Results) (failed bool, err error) {
@@ -54,9 +84,16 @@ func (o options) checkPage(all *report.Results) (failed bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	update := os.Getenv("UPDATE_PAGE") != ""
 	page, err := all.Page(subjects)
 	if err == nil {
-		err = report.CheckPage(o.page, page, os.Getenv("UPDATE_PAGE") != "")
+		err = report.CheckPage(o.page, page, update)
+	}
+	if err == nil && o.readme != "" {
+		var table string
+		if table, err = report.Promises(all.Rows); err == nil {
+			err = report.CheckPromises(o.readme, table, update)
+		}
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -72,7 +109,7 @@ func (o options) child(name string) (*report.Results, error) {
 	results := filepath.Join(out, "results.json")
 	cmd := exec.Command(o.programs.Self,
 		"-one", filepath.Join(o.scenarios, name), "-out", out, "-results", results, "-scenarios", o.scenarios, "-meshc", o.meshc,
-		"-envoy", o.programs.Envoy, "-echo", o.programs.Echo, "-bootstrap", o.programs.Bootstrap,
+		"-envoy", o.programs.Envoy, "-echo", o.programs.Echo, "-bootstrap", o.programs.Bootstrap, "-prometheus", o.programs.Prometheus,
 		"-mutants", fmt.Sprint(o.mutants), "-seed", fmt.Sprint(o.seed), "-only", o.only, "-killed", o.killed, "-environment", o.environment)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	var exit *exec.ExitError

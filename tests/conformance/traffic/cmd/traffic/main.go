@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -25,7 +26,7 @@ type options struct {
 	mutants                        int
 	seed                           uint64
 	only, killed                   string
-	environment, page              string
+	environment, page, readme      string
 }
 
 func main() {
@@ -49,9 +50,11 @@ func main() {
 	flag.StringVar(&o.envoyVersion, "envoy-version", "", "its version, for the results")
 	flag.StringVar(&o.programs.Echo, "echo", "", "binary of cmd/echo")
 	flag.StringVar(&o.programs.Bootstrap, "bootstrap", "", "Istio's envoy_bootstrap.json template")
+	flag.StringVar(&o.programs.Prometheus, "prometheus", "", "Prometheus binary; without it, scenarios that need one are not run")
 	flag.StringVar(&o.one, "one", "", "play this folder alone, in this process")
 	flag.StringVar(&o.environment, "environment", "", "play this environment alone")
 	flag.StringVar(&o.page, "page", "", "the page that has to say what is proved; with UPDATE_PAGE=1 it is written")
+	flag.StringVar(&o.readme, "readme", "", "the file that has to say which promises are kept; with UPDATE_PAGE=1 it is written")
 	flag.IntVar(&o.mutants, "mutants", 0, "take this many lines out of each environment's rendering, one after the other")
 	flag.Uint64Var(&o.seed, "seed", 1, "which lines are drawn")
 	flag.StringVar(&o.only, "only", "", "lines whose names contain this text alone")
@@ -70,6 +73,9 @@ func main() {
 	}
 	failed, err := o.run(flag.Args())
 	switch {
+	case errors.As(err, new(notRun)):
+		fmt.Println(err)
+		os.Exit(2)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "traffic:", err)
 		if o.one != "" {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"meshc/tests/conformance/traffic/internal/cluster"
 )
@@ -128,6 +129,16 @@ func (st *Stage) Start(c Call) (*Running, error) {
 
 // Wait waits until all requests have been answered. The error is the client's own, not an answer.
 func (r *Running) Wait() error { return r.cmd.Wait() }
+
+// Answered waits until a call has its first answer, 10 s at most, and says whether it has.
+func (r *Running) Answered() bool {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if info, err := os.Stat(r.out); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // Stop ends an endless call after the requests that are under way.
 func (r *Running) Stop() error {

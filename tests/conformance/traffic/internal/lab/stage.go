@@ -26,6 +26,9 @@ type Programs struct {
 	Echo      string // this module's cmd/echo
 	Self      string // this program, which is Istio's iptables command too
 	Bootstrap string // Istio's template envoy_bootstrap.json
+	// Prometheus is the server's binary; empty where this machine has none, which keeps scenarios that need it from being
+	// played.
+	Prometheus string
 }
 
 // Stage is the set of namespaces and processes that a run made. Strike removes it all.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"meshc/tests/conformance/traffic/internal/mutant"
-	"meshc/tests/conformance/traffic/internal/proof"
 	"meshc/tests/conformance/traffic/internal/render"
 )
 
@@ -53,7 +52,7 @@ func (p *Player) Rendered() ([]render.Object, error) {
 }
 
 // be makes sure that the rendering of an environment with this state is in force.
-func (p *Player) be(environment string, state map[string]proof.Release) error {
+func (p *Player) be(environment string, state map[string]render.Release) error {
 	if p.environment == environment && maps.Equal(p.state, state) {
 		return nil
 	}
@@ -61,7 +60,7 @@ func (p *Player) be(environment string, state map[string]proof.Release) error {
 }
 
 // apply renders, hands the result to istiod, and waits until every proxy has it and old connections are gone.
-func (p *Player) apply(environment string, state map[string]proof.Release) error {
+func (p *Player) apply(environment string, state map[string]render.Release) error {
 	if err := p.hand(environment, state); err != nil {
 		return err
 	}
@@ -73,7 +72,7 @@ func (p *Player) apply(environment string, state map[string]proof.Release) error
 }
 
 // hand gives a rendering to istiod and does not wait.
-func (p *Player) hand(environment string, state map[string]proof.Release) error {
+func (p *Player) hand(environment string, state map[string]render.Release) error {
 	p.environment, p.state = "", nil // unknown, should this fail
 	text, err := p.text(environment, state)
 	if err != nil {
@@ -88,7 +87,7 @@ func (p *Player) hand(environment string, state map[string]proof.Release) error 
 }
 
 // text is what is to be applied.
-func (p *Player) text(environment string, state map[string]proof.Release) (string, error) {
+func (p *Player) text(environment string, state map[string]render.Release) (string, error) {
 	if p.run.HandWritten != "" {
 		return p.handWritten(state)
 	}
@@ -99,7 +98,7 @@ func (p *Player) text(environment string, state map[string]proof.Release) (strin
 	return render.Text(p.change(objects))
 }
 
-func (p *Player) handWritten(state map[string]proof.Release) (string, error) {
+func (p *Player) handWritten(state map[string]render.Release) (string, error) {
 	weight := 0
 	for _, release := range state {
 		weight = release.Weight
@@ -118,6 +117,7 @@ func (p *Player) handWritten(state map[string]proof.Release) (string, error) {
 // uninstall deletes everything that the mesh wrote.
 func (p *Player) uninstall() error {
 	p.environment, p.state = "", nil
+	p.published.objects = nil
 	p.applied = time.Now()
 	if err := p.istiod.Replace(p.surroundings); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"meshc/tests/conformance/traffic/internal/lab"
 	"meshc/tests/conformance/traffic/internal/proof"
+	"meshc/tests/conformance/traffic/internal/render"
 )
 
 // Row is what came of one proof: a line of the table.
@@ -23,7 +24,14 @@ type Row struct {
 	Expected    string   `json:"expected"`
 	Measured    string   `json:"measured"`
 	Seconds     float64  `json:"seconds"`
+	Commits     []Commit `json:"commits,omitempty"` // that meshc made
 	Problems    []string `json:"problems"`
+}
+
+// Commit is what a commit says: its subject and the lines of its list.
+type Commit struct {
+	Subject string   `json:"subject"`
+	Says    []string `json:"says,omitempty"`
 }
 
 // Prove plays one proof. The error is about the lab; what the mesh does wrong is in the rows.
@@ -34,7 +42,12 @@ func (p *Player) Prove(of proof.Proof) ([]Row, error) {
 		return nil, err
 	}
 	var refusal Refusal
-	if err := p.be(p.run.Environment, of.State); errors.As(err, &refusal) {
+	if of.Publishes() {
+		err = p.begin(of)
+	} else {
+		err = p.be(p.run.Environment, of.State)
+	}
+	if errors.As(err, &refusal) {
 		for i := range rows {
 			rows[i].Problems = append(rows[i].Problems, refusal.Error())
 		}
@@ -117,7 +130,10 @@ func (p *Player) steps(steps []proof.Step, row *Row) error {
 	var sent, expected, measured []string
 	for _, s := range steps {
 		got, what, err := p.step(s, row)
-		if err != nil {
+		if errors.Is(err, errAbandoned) {
+			row.Problems = append(row.Problems, err.Error())
+			break
+		} else if err != nil {
 			return err
 		}
 		sent = append(sent, what)
@@ -157,22 +173,18 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 		m, err := p.measure(r, row, s)
 		return m, call.String(), err
 	case s.Start != nil:
-		call := *s.Start
-		call.Requests = 0
-		r, err := p.stage.Start(call)
-		p.calls[call.From] = r
-		return nil, "begin " + call.String(), err
+		return nil, "begin " + s.Start.String(), p.start(s.Start.From, *s.Start)
 	case s.Stop != "":
-		r := p.calls[s.Stop]
-		if r == nil {
-			return nil, "", fmt.Errorf("stop: nothing was started from %s", s.Stop)
-		}
-		delete(p.calls, s.Stop)
-		if err := r.Stop(); err != nil {
-			return nil, "", fmt.Errorf("the client in %s failed: %w", s.Stop, err)
-		}
-		m, err := p.measure(r, row, s)
+		m, err := p.stop(s.Stop, row, s)
 		return m, "end " + s.Stop, err
+	case len(s.Begin) > 0:
+		if err := p.beginLoads(s.Begin); err != nil {
+			return nil, "", err
+		}
+		return nil, "begin " + strings.Join(s.Begin, ", "), nil
+	case s.End:
+		m, err := p.endLoads(row, s)
+		return m, "end of the load", err
 	case s.Wait != "":
 		d, err := time.ParseDuration(s.Wait)
 		time.Sleep(d)
@@ -190,34 +202,21 @@ func (p *Player) step(s proof.Step, row *Row) (lab.Measured, string, error) {
 			err = p.settle()
 		}
 		return nil, strings.TrimSpace("apply " + environment + " " + describe(s.State)), unlessRefused(err)
+	case s.Sources != nil:
+		return nil, "write " + strings.Join(slices.Sorted(maps.Keys(s.Sources)), ", "), p.published.repository.Write(s.Sources)
+	case s.Meshc != "" || s.Sync != nil:
+		m, err := p.publish(s, row)
+		return m, s.Text(), unlessRefused(err)
 	case s.Uninstall:
 		return nil, "uninstall", unlessRefused(p.uninstall())
 	}
 	return nil, "", fmt.Errorf("a step that does nothing: %+v", s)
 }
 
-func describe(state map[string]proof.Release) string {
+func describe(state map[string]render.Release) string {
 	var parts []string
 	for _, service := range slices.Sorted(maps.Keys(state)) {
 		parts = append(parts, fmt.Sprintf("%s at %d%%", service, state[service].Weight))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func (p *Player) measure(r *lab.Running, row *Row, s proof.Step) (lab.Measured, error) {
-	m, texts, err := p.stage.Measure(r, p.applied)
-	if err == nil && len(s.Expect.Judge(m)) > 0 { // what the client saw helps whoever has to find out why
-		for _, text := range texts {
-			row.Problems = append(row.Problems, "the client saw "+text)
-		}
-	}
-	return m, err
-}
-
-// stopAll ends what a failed proof left in the background.
-func (p *Player) stopAll() {
-	for from, r := range p.calls {
-		r.Stop()
-		delete(p.calls, from)
-	}
 }

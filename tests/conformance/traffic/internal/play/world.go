@@ -16,6 +16,7 @@ import (
 	"meshc/tests/conformance/traffic/internal/lab"
 	"meshc/tests/conformance/traffic/internal/proof"
 	"meshc/tests/conformance/traffic/internal/render"
+	"meshc/tests/conformance/traffic/internal/telemetry"
 )
 
 // Player is one environment of a scenario with its cluster, ready for requests.
@@ -28,18 +29,23 @@ type Player struct {
 	proxies  int
 
 	surroundings string
-	environment  string                   // what is applied now
-	state        map[string]proof.Release //
+	environment  string                    // what is applied now
+	state        map[string]render.Release //
 	change       func([]render.Object) []render.Object
 	applied      time.Time
 	refused      map[string]bool
-	calls        map[string]*lab.Running // in the background
+	calls        map[string]*started // in the background
+
+	published    published
+	repositories int    // opened so far
+	temporary    string // outside of any git repository, for meshc asks git where the sources are from
+	prometheus   *telemetry.Prometheus
 }
 
 // Open builds the cluster of a run. Its files go below out. Close removes it.
 func Open(s *proof.Scenario, run proof.Run, compiler render.Compiler, programs lab.Programs, out string) (*Player, error) {
 	p := &Player{
-		scenario: s, run: run, compiler: compiler, refused: map[string]bool{}, calls: map[string]*lab.Running{},
+		scenario: s, run: run, compiler: compiler, refused: map[string]bool{}, calls: map[string]*started{},
 		change: func(o []render.Object) []render.Object { return o },
 	}
 	ca, err := istiod.NewAuthority()
@@ -53,11 +59,18 @@ func Open(s *proof.Scenario, run proof.Run, compiler render.Compiler, programs l
 	if err := p.readSurroundings(); err != nil {
 		return nil, err
 	}
+	if run.Prometheus {
+		run.MeshConfig += telemetry.MeshConfig
+	}
 	mesh, err := istiod.MeshConfig(run.MeshConfig, run.TrustDomain)
 	if err != nil {
 		return nil, fmt.Errorf("meshConfig: %w", err)
 	}
+	if p.temporary, err = os.MkdirTemp("", "published"); err != nil {
+		return nil, err
+	}
 	if p.stage, err = lab.Build(c, programs, out); err != nil {
+		os.RemoveAll(p.temporary)
 		return nil, err
 	}
 	p.istiod = istiod.Start(mesh, c.Objects())
@@ -78,6 +91,12 @@ func Open(s *proof.Scenario, run proof.Run, compiler render.Compiler, programs l
 			}
 		}
 	}
+	if run.Prometheus {
+		if p.prometheus, err = telemetry.Start(programs.Prometheus, c, filepath.Join(out, "prometheus.log")); err != nil {
+			p.Close()
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
@@ -85,6 +104,10 @@ func Open(s *proof.Scenario, run proof.Run, compiler render.Compiler, programs l
 func (p *Player) Close() {
 	p.stage.Strike()
 	p.istiod.Stop()
+	if p.prometheus != nil {
+		p.prometheus.Stop()
+	}
+	os.RemoveAll(p.temporary)
 }
 
 // Dump writes the proxies' configuration beside their logs.

@@ -146,3 +146,50 @@ proofs:
 		}
 	}
 }
+
+func TestStepsThatMeanNothingAreRefused(t *testing.T) {
+	const good = `
+title: t
+loads: {http: {from: a, to: "b:1"}}
+runs: [{environment: local}]
+proofs:
+- declares: service web > version v1 -> v2
+  subject: transition
+  steps:
+  - sources: {before.mesh: x}
+  - begin: [http]
+  - {meshc: publish, repeat: true, sync: {order: worst, pause: 10ms, skip: [1]}}
+  - {meshc: promote web, within: 5s}
+  - {end: true, expect: {failed: "0"}}
+`
+	s, err := Parse([]byte(good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if steps := s.Runs[0].Proofs[0].Steps; steps[2].Text() != "meshc publish and sync, worst, pauses of 10ms, without commits [1]" {
+		t.Errorf("got %q", steps[2].Text())
+	}
+	for what, change := range map[string][2]string{
+		"a load that is not there":   {"begin: [http]", "begin: [grpc]"},
+		"an order that is not there": {"order: worst", "order: wrost"},
+		"a pause without a unit":     {"pause: 10ms", "pause: 10"},
+		"repeat without sync":        {", sync: {order: worst, pause: 10ms, skip: [1]}", ""},
+		"within and repeat":          {"repeat: true", "repeat: true, within: 5s"},
+		"within without a unit":      {"within: 5s", "within: 5"},
+		"two things at once":         {"begin: [http]", "{begin: [http], wait: 1s}"},
+		"nothing":                    {"begin: [http]", "{}"},
+		"a state beside commits":     {"subject: transition", "state: {shop/web: {stable: v1}}\n  subject: transition"},
+	} {
+		bad := strings.Replace(good, change[0], change[1], 1)
+		if bad == good {
+			t.Fatalf("%s: the text did not change", what)
+		}
+		if _, err := Parse([]byte(bad)); err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+	replay := strings.Replace(good, "subject: transition", "replay: true\n  subject: transition", 1)
+	if _, err := Parse([]byte(replay)); err != nil {
+		t.Errorf("a replay was refused: %v", err)
+	}
+}

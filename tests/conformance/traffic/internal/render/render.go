@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
-
-	"meshc/tests/conformance/traffic/internal/proof"
 )
 
 // Object is one rendered resource.
@@ -22,11 +20,19 @@ type Object struct {
 	Body map[string]any
 }
 
+// Release is the recorded state of a release, as in state/ENVIRONMENT/NAMESPACE/SERVICE.json.
+type Release struct {
+	Schema int    `json:"schema"`
+	Stable string `json:"stable"`
+	Canary string `json:"canary,omitempty"`
+	Weight int    `json:"weight"` // percent of the canary
+}
+
 // Compiler renders projects with a meshc binary.
 type Compiler struct{ Meshc string }
 
 // Render renders one environment with `meshc render`, with this recorded state of releases (NAMESPACE/SERVICE).
-func (c Compiler) Render(project, environment string, state map[string]proof.Release) ([]Object, error) {
+func (c Compiler) Render(project, environment string, state map[string]Release) ([]Object, error) {
 	dir, err := os.MkdirTemp("", "rendered")
 	if err != nil {
 		return nil, err
@@ -48,7 +54,7 @@ func (c Compiler) Render(project, environment string, state map[string]proof.Rel
 	return read(filepath.Join(dir, "out", environment))
 }
 
-func writeState(dir, environment string, state map[string]proof.Release) error {
+func writeState(dir, environment string, state map[string]Release) error {
 	for service, release := range state {
 		release.Schema = 1
 		text, err := json.Marshal(release)

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -76,6 +77,30 @@ func section(out *strings.Builder, s proof.Subject, rows []play.Row) {
 	for _, l := range order {
 		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", cell.Replace(l.declaration), cell.Replace(l.says), l.scenario, strings.Join(environments[l], "; "))
 	}
+	releases(out, rows)
+}
+
+// move is what a commit of a promote or an abort says of one release: "shop/web v2 5 % -> 20 %".
+var move = regexp.MustCompile(`^(\S+) \S+ (\d+ % -> \d+ %(?:, held)?|finished)$`)
+
+// releases writes the way of each release, from the commits that moved it. Releases that are due at the same time share
+// commits, which is chance, so each has a line of its own.
+func releases(out *strings.Builder, rows []play.Row) {
+	head := "\nThe commits that `meshc` made:\n\n| what was seen | release | its commits |\n|---|---|---|\n"
+	for _, row := range rows {
+		way := map[string][]string{}
+		for _, commit := range row.Commits {
+			for _, says := range commit.Says {
+				if m := move.FindStringSubmatch(says); m != nil {
+					way[m[1]] = append(way[m[1]], m[2])
+				}
+			}
+		}
+		for _, release := range slices.Sorted(maps.Keys(way)) {
+			fmt.Fprintf(out, "%s| %s | %s | %s |\n", head, row.Says, release, strings.Join(way[release], "; "))
+			head = ""
+		}
+	}
 }
 
 // CheckPage compares a page with a file, or writes it there.
@@ -127,7 +152,8 @@ Besides:
   available as a library of a fitting version. Their admission is checked with their own definitions.
 - Kubernetes is a fake client here: no scheduling, no probes, no DNS but a list of hosts. Admission is a check apart.
 - The network has no delay and loses nothing, except where a proof says so.
-- Three filters that only Istio's build of Envoy has are off: ` + "`istio.metadata_exchange`, `istio.alpn`, `istio.stats`" + `. None
-  of what is proved here depends on them.
-- Connections drain for one second, not for Istio's 45.
+- Three filters that only Istio's build of Envoy has are off: ` + "`istio.metadata_exchange`, `istio.alpn`, `istio.stats`" + `. What
+  the last one counts for Prometheus is counted from the proxies' access logs, under the same names and labels. Nothing
+  else that is proved here depends on them.
+- Connections drain for one second, not for Istio's 45: where a plan says that streams older than 45 s are cut, it is one here.
 `

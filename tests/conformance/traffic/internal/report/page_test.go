@@ -44,3 +44,22 @@ func TestPage(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestPageTellsTheWayOfEachRelease(t *testing.T) {
+	commits := []play.Commit{
+		{Subject: "publish(local): shop", Says: []string{"shop/web: v1 100 %, v2 new at 0 %"}},
+		{Subject: "promote(local): 2 releases", Says: []string{"shop/web v2 0 % -> 20 %", "shop/cart 7.4 0 % -> 50 %"}},
+		{Subject: "abort(local): shop/web v2 20 % -> 0 %, held", Says: []string{"shop/web v2 20 % -> 0 %, held"}},
+		{Subject: "promote(local): shop/cart 7.4 finished", Says: []string{"shop/cart 7.4 finished"}},
+	}
+	var out strings.Builder
+	section(&out, proof.Subject{Form: "abort"}, []play.Row{{Says: "by itself", Commits: commits}, {Says: "without commits"}})
+	for _, want := range []string{"| by itself | shop/cart | 0 % -> 50 %; finished |\n", "| by itself | shop/web | 0 % -> 20 %; 20 % -> 0 %, held |\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+	if n := strings.Count(out.String(), "| release |"); n != 1 {
+		t.Errorf("%d tables of releases, not 1", n)
+	}
+}

@@ -20,6 +20,7 @@ type Results struct {
 	Seconds float64    `json:"seconds"`
 	Rows    []play.Row `json:"rows"`
 	Mutants []Mutant   `json:"mutants,omitempty"`
+	NotRun  []string   `json:"notRun,omitempty"` // scenarios, each with why
 }
 
 // Mutant is what became of a line that was left out: a proof failed, Istio or Envoy refused the rest, or neither, which
