@@ -40,6 +40,7 @@ func Follow(kubeconfig string, m *meshapi.MeshConfig, dir string) (*Server, erro
 		p.NetworksConfigFile = filepath.Join(dir, "networks.yaml") // there is none
 		p.ShutdownDuration = time.Second
 		p.ServerOptions.HTTPAddr = "127.0.0.1:0"
+		p.ServerOptions.TLSOptions.TLSMinVersion = bootstrap.TLSMinVersion1_2
 		p.RegistryOptions.KubeConfig = kubeconfig
 		p.RegistryOptions.Registries = []string{string(provider.Kubernetes)}
 		p.RegistryOptions.KubeOptions.DomainSuffix = "cluster.local"
