@@ -29,7 +29,7 @@ command -v make >/dev/null || not_run "make is missing: it rolls back"
 
 build() { # folder, package, program, linker flags
   [ -x "$out/bin/$3" ] || echo "controlplane: building $3, which takes minutes the first time" >&2
-  go -C "$here/$1" build -ldflags "$4" -o "$out/bin/$3" "$2" || not_run "$3 does not build"
+  go -C "$here/$1" build -ldflags "-s -w $4" -o "$out/bin/$3" "$2" || not_run "$3 does not build"
 }
 build etcd go.etcd.io/etcd/server/v3 etcd ""
 # Without its version kubectl cannot read what it is.
@@ -60,5 +60,31 @@ if [ -z "${MESHC:-}" ]; then
   MESHC=${CARGO_TARGET_DIR:-$root/target}/release/meshc
 fi
 
-set -- -meshc "$MESHC" -project "$here/shop" -etcd "$out/bin/etcd" -apiserver "$out/bin/kube-apiserver" \
-  -kustomize "$out/bin/kustomize-controller" -definitions "$definitions" "$@"
+common() { # program, its flags: with those that both programs have
+  program=$1
+  shift
+  "$out/bin/$program" -meshc "$MESHC" -project "$here/shop" -etcd "$out/bin/etcd" -apiserver "$out/bin/kube-apiserver" \
+    -kustomize "$out/bin/kustomize-controller" -definitions "$definitions" -out "$out/$program" "$@"
+}
+apply() { common controlplane -results "$out/controlplane.json"; }
+timeline() {
+  part=timeline
+  . "$traffic/prepare.sh"
+  common timeline -results "$out/timeline.json" -traffic "$out/bin/traffic" -echo "$out/bin/echo" -envoy "$envoy" \
+    -bootstrap "$istio/tools/packaging/common/envoy_bootstrap.json" -envoy-version "$envoy_version" \
+    -istio-version "$(go -C "$traffic" list -m -f '{{.Version}}' istio.io/istio)" \
+    -kustomize-version "$(go -C "$here/kustomize" list -m -f '{{.Version}}' github.com/fluxcd/kustomize-controller)" "$@"
+}
+status=0
+for name in apply timeline; do
+  case " ${CONTROLPLANE_PARTS:-apply timeline} " in
+  *" $name "*)
+    rc=0
+    ("$name" "$@") || rc=$?
+    # A problem counts more than what could not run.
+    [ "$rc" = 0 ] || [ "$status" = 1 ] || status=$rc
+    ;;
+  *) echo "controlplane: $name: not run: CONTROLPLANE_PARTS leaves it out" ;;
+  esac
+done
+exit "$status"

@@ -66,16 +66,20 @@ func Condition(o *unstructured.Unstructured, kind string) (status, message strin
 	return status, message
 }
 
-// Until asks every 50 ms until there is no error, and gives the last one when the context ends.
+// Until asks every 50 ms until there is no error. When the context ends it gives what was last in the way.
 func Until(ctx context.Context, ask func() error) error {
+	var last error
 	for {
 		err := ask()
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil { // a question that the context cut off says nothing
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return err
+			return last
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

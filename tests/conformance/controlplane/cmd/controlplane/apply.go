@@ -235,7 +235,7 @@ func (p *prover) without(gone, kept string) error {
 }
 
 func (p *prover) uninstalled() error {
-	if err := p.publish("--uninstall", "--end-releases"); err != nil {
+	if err := p.publish("--uninstall", "--end-releases", "--env", world.Environment); err != nil {
 		return err
 	}
 	names, err := p.live()
