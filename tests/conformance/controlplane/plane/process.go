@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -31,13 +32,19 @@ func (p *Plane) run(name string, env []string, program string, args ...string) e
 	proc.cmd.Stdout, proc.cmd.Stderr = log, log
 	// A run that is killed leaves nothing behind.
 	proc.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := proc.cmd.Start(); err != nil {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the signal comes when the thread ends that started the program, not the process
+		err := proc.cmd.Start()
+		started <- err
+		if err == nil {
+			proc.err = proc.cmd.Wait()
+			close(proc.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	go func() {
-		proc.err = proc.cmd.Wait()
-		close(proc.done)
-	}()
 	p.procs = append(p.procs, proc)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -114,7 +115,7 @@ func (o *options) run(ctx context.Context) (*timeline.Results, error) {
 		return nil, err
 	}
 	for range o.repeat {
-		one, err := s.Rollback(ctx)
+		one, err := s.Rollback(ctx, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +131,7 @@ func (o *options) run(ctx context.Context) (*timeline.Results, error) {
 		r.Interval = o.interval.Seconds()
 	}
 	for range o.polls {
-		one, err := s.Rollback(ctx)
+		one, err := s.Rollback(ctx, rand.N(o.interval))
 		if err != nil {
 			return nil, err
 		}

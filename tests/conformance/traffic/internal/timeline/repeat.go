@@ -25,8 +25,9 @@ type Rollback struct {
 	Failed   int     `json:"failed"`
 }
 
-// Rollback releases, rolls back under load, and gives the release free again.
-func (s *Setting) Rollback(ctx context.Context) (*Rollback, error) {
+// Rollback releases, rolls back under load, and gives the release free again. The pause is before the rollback, for who
+// polls must not find it always at the same time behind a look.
+func (s *Setting) Rollback(ctx context.Context, pause time.Duration) (*Rollback, error) {
 	s.n++
 	if err := s.release(ctx); err != nil {
 		return nil, fmt.Errorf("before: %w", err)
@@ -42,7 +43,7 @@ func (s *Setting) Rollback(ctx context.Context) (*Rollback, error) {
 	if err != nil {
 		return nil, err
 	}
-	time.Sleep(time.Second)
+	time.Sleep(time.Second + pause)
 	r, start, err := s.measure(ctx, clone, weights)
 	if stopped := running.Stop(); err == nil {
 		err = stopped
