@@ -44,7 +44,18 @@ func New(from, dir, meshc, kubeconfig string, replace ...string) (*Project, erro
 
 // Edit replaces texts in a file, each of which must be there, and commits all that has changed.
 func (p *Project) Edit(file string, replace ...string) error {
-	path := filepath.Join(p.Dir, file)
+	if err := replaceIn(filepath.Join(p.Dir, file), replace...); err != nil {
+		return err
+	}
+	if _, err := p.must("git", "add", "--all", "."); err != nil {
+		return err
+	}
+	_, err := p.must("git", "commit", "--quiet", "--message", "shop")
+	return err
+}
+
+// replaceIn replaces texts in a file, each of which must be there.
+func replaceIn(path string, replace ...string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -55,13 +66,18 @@ func (p *Project) Edit(file string, replace ...string) error {
 		}
 		text = bytes.ReplaceAll(text, []byte(replace[i]), []byte(replace[i+1]))
 	}
-	if err := os.WriteFile(path, text, 0o644); err != nil {
+	return os.WriteFile(path, text, 0o644)
+}
+
+// Push replaces a text in a file of a clone, and pushes that as a commit that somebody made by hand.
+func (p *Project) Push(clone, file, old, new string) error {
+	if err := replaceIn(filepath.Join(clone, file), old, new); err != nil {
 		return err
 	}
-	if _, err := p.must("git", "add", "--all", "."); err != nil {
+	if _, err := p.Run(clone, "git", "commit", "--quiet", "--all", "--message", "by hand"); err != nil {
 		return err
 	}
-	_, err = p.must("git", "commit", "--quiet", "--message", "shop")
+	_, err := p.Run(clone, "git", "push", "--quiet", "origin", "HEAD:main")
 	return err
 }
 

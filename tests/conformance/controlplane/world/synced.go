@@ -48,15 +48,19 @@ func (w *World) applied(ctx context.Context, commit string) error {
 
 // Reconcile asks kustomize-controller to apply now, as `flux reconcile kustomization` does, and waits for it, 30 s at most.
 func (w *World) Reconcile(ctx context.Context, name string) error {
+	return w.reconcile(ctx, Kustomization, name)
+}
+
+func (w *World) reconcile(ctx context.Context, kind schema.GroupVersionKind, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	at := time.Now().Format(time.RFC3339Nano)
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{"reconcile.fluxcd.io/requestedAt":%q}}}`, at)
-	if err := w.Client.Merge(ctx, Kustomization, engine, name, patch); err != nil {
+	if err := w.Client.Merge(ctx, kind, engine, name, patch); err != nil {
 		return err
 	}
 	return kube.Until(ctx, func() error {
-		o, err := w.Client.Get(ctx, Kustomization, engine, name)
+		o, err := w.Client.Get(ctx, kind, engine, name)
 		if err != nil {
 			return err
 		}
@@ -65,6 +69,11 @@ func (w *World) Reconcile(ctx context.Context, name string) error {
 		}
 		return nil
 	})
+}
+
+// ReconcileSource asks for the deploy repository to be fetched now, as `flux reconcile source git` does, and waits for it.
+func (w *World) ReconcileSource(ctx context.Context) error {
+	return w.reconcile(ctx, source.GitRepository, "shop-prod")
 }
 
 // Suspend makes Flux leave a Kustomization or GitRepository alone, or go on with it.

@@ -71,11 +71,17 @@ func (p *prover) publish(args ...string) error {
 
 func (p *prover) published() error { return p.publish() }
 
-// tree reads what is published, from a new clone.
-func (p *prover) tree() ([]*unstructured.Unstructured, error) {
+// clone makes a new clone of the deploy repository.
+func (p *prover) clone() (string, error) {
 	p.n++
 	dir := filepath.Join(p.Out, "clones", fmt.Sprint(p.n))
-	if err := p.Project.Clone(p.Repository, dir); err != nil {
+	return dir, p.Project.Clone(p.Repository, dir)
+}
+
+// tree reads what is published, from a new clone.
+func (p *prover) tree() ([]*unstructured.Unstructured, error) {
+	dir, err := p.clone()
+	if err != nil {
 		return nil, err
 	}
 	return deploy.Published(filepath.Join(dir, world.Environment))
@@ -177,7 +183,7 @@ func (p *prover) repaired() error {
 		{"label", "namespace", "shop", "istio-injection=disabled", "--overwrite"},
 		{"delete", "authorizationpolicy", "--namespace", "money", "--all"},
 	} {
-		if _, err := p.Project.Run(p.Out, "kubectl", args...); err != nil {
+		if err := p.kubectl(args...); err != nil {
 			return err
 		}
 	}

@@ -4,25 +4,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"meshc/tests/conformance/controlplane/deploy"
 	"meshc/tests/conformance/controlplane/source"
 	"meshc/tests/conformance/controlplane/world"
 )
 
-func (p *prover) healthy() error {
+func (p *prover) content() error { return p.healthy("2 of its Kustomizations") }
+
+func (p *prover) healthy(kustomizations string) error {
 	out, err := p.Project.Meshc("doctor")
 	if err != nil {
 		return err
 	}
-	if out.Code != 0 || !strings.Contains(out.Stdout, "fine   flux: 2 of its Kustomizations would apply a commit at once") {
-		return said("doctor", out)
-	}
-	return nil
+	return says("doctor", out, 0, "fine   flux: "+kustomizations+" would apply a commit at once")
 }
 
 func (p *prover) suspendedKustomization() error {
@@ -50,19 +47,13 @@ func (p *prover) whileSuspended(kind, name string, do func() error) error {
 	return errors.Join(err, p.Suspend(p.ctx, of, name, false))
 }
 
+// doctorNames checks that doctor finds that something would fail, and says this.
 func (p *prover) doctorNames(text string) error {
 	out, err := p.Project.Meshc("doctor")
 	if err != nil {
 		return err
 	}
-	if out.Code != 1 || !strings.Contains(out.Stdout, text) {
-		return said("doctor", out)
-	}
-	return nil
-}
-
-func said(command string, out deploy.Output) error {
-	return fmt.Errorf("%s ended with code %d and said: %s%s", command, out.Code, out.Stdout, out.Stderr)
+	return says("doctor", out, 1, text)
 }
 
 // weights gives the weights of the release's routes in the API server, the old version's first.
@@ -113,8 +104,11 @@ func (p *prover) rolledBack() error {
 	var report struct {
 		Seconds struct{ Push, Sync, Live *float64 }
 	}
-	if out.Code != 0 || json.Unmarshal([]byte(out.Stdout), &report) != nil {
-		return said("rollback --wait", out)
+	if err := says("rollback --wait", out, 0, ""); err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(out.Stdout), &report); err != nil {
+		return err
 	}
 	if report.Seconds.Push == nil || report.Seconds.Sync == nil || report.Seconds.Live == nil {
 		return fmt.Errorf("seconds are missing: %s", out.Stdout)
@@ -128,8 +122,8 @@ func (p *prover) held() error {
 		return err
 	}
 	for _, text := range []string{"errors after the release", "Release Manager", "s to live weights"} {
-		if out.Code != 0 || !strings.Contains(out.Stdout, text) {
-			return fmt.Errorf("it does not say %q: %w", text, said("status", out))
+		if err := says("status", out, 0, text); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -152,8 +146,8 @@ func (p *prover) notLive() error {
 		if err != nil {
 			return err
 		}
-		if out.Code != 6 || !strings.Contains(out.Stdout+out.Stderr, "shop-prod-shop") {
-			return said("rollback --wait", out)
+		if err := says("rollback --wait", out, 6, "the Kustomization `shop-prod-shop` is at "); err != nil {
+			return err
 		}
 		return p.weigh("v1=80 v2=20")
 	})
@@ -170,8 +164,8 @@ func (p *prover) make() error {
 	if err := p.again(); err != nil {
 		return err
 	}
-	clone := filepath.Join(p.Out, "clones", "make")
-	if err := p.Project.Clone(p.Repository, clone); err != nil {
+	clone, err := p.clone()
+	if err != nil {
 		return err
 	}
 	if _, err := p.Project.Run(clone, "make", "rollback"); err != nil {
