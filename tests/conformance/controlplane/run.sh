@@ -21,6 +21,8 @@ not_run() { # why
   printf '{"notRun": "%s"}\n' "$1" >"$out/$part.json"
   exit 2
 }
+rm -f "$out/controlplane.json" "$out/timeline.json" # what is not run must not look like the last run
+[ "$(uname -s)" = Linux ] || not_run "it needs Linux: what it starts ends with it"
 command -v go >/dev/null || not_run "go is missing: Go 1.26 or newer builds the control plane"
 command -v git >/dev/null || not_run "git is missing: it serves the deploy repository"
 [ -x "$(git --exec-path)/git-http-backend" ] || not_run "git's http-backend is missing: it serves the deploy repository"
