@@ -142,7 +142,7 @@ func (p *prover) notLive() error {
 		return err
 	}
 	err := p.whileSuspended(world.Kustomization.Kind, "shop-prod-shop", func() error {
-		out, err := p.Project.Meshc("rollback", "--wait=2s")
+		out, err := p.Project.Meshc("rollback", "--wait=1s")
 		if err != nil {
 			return err
 		}
@@ -158,6 +158,23 @@ func (p *prover) notLive() error {
 		return err
 	}
 	return p.weigh("v1=100 v2=0")
+}
+
+// isolated rolls back while Flux cannot apply another namespace.
+func (p *prover) isolated() error {
+	if err := p.again(); err != nil {
+		return err
+	}
+	return p.whileBroken("money", func() error {
+		out, err := p.Project.Meshc("rollback", "--wait=30s")
+		if err != nil {
+			return err
+		}
+		if err := says("rollback --wait", out, 0, "to live weights"); err != nil {
+			return err
+		}
+		return p.weigh("v1=100 v2=0")
+	})
 }
 
 func (p *prover) make() error {
