@@ -9,7 +9,7 @@ check: ## formatting and lints
 test: ## every default test
 	cargo test --workspace
 
-conformance: ## admission by the API server's code, Istio's analyzers, and real traffic; needs Go, traffic needs root
+conformance: ## the API server's code, Istio's analyzers, real traffic, a control plane; needs Go, traffic needs root
 	tests/conformance/run.sh
 
 bench: ## speed and memory, see docs/performance.md

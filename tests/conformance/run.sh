@@ -1,8 +1,9 @@
 #!/bin/sh
-# run.sh: checks that clusters would accept what meshc renders, and that meshes then do what the .mesh files say.
+# run.sh: checks that clusters would accept what meshc renders, that meshes then do what the .mesh files say, and how a
+# commit gets from the deploy repository to the proxies.
 # README.md beside this file says how.
 #
-# CONFORMANCE_PARTS  which parts, default "admission traffic"; the others are named as not run
+# CONFORMANCE_PARTS  which parts, default "admission traffic controlplane"; the others are named as not run
 # MESHC              a meshc to check instead of building one
 # CONFORMANCE_CACHE  where the programs and results.json go, default target/conformance
 # Exit: 0 no problem, 1 problems, 2 the check could not run.
@@ -30,11 +31,12 @@ status=0
 part() { # name, command...
   name=$1
   shift
-  case " ${CONFORMANCE_PARTS:-admission traffic} " in
+  case " ${CONFORMANCE_PARTS:-admission traffic controlplane} " in
   *" $name "*) "$@" || { rc=$?; [ "$rc" -le "$status" ] || status=$rc; } ;;
   *) echo "$name: not run: CONFORMANCE_PARTS leaves it out" ;;
   esac
 }
 part admission "$out/bin/conformance" -root "$root" -meshc "$MESHC" -out "$out/results.json"
 part traffic env MESHC="$MESHC" CONFORMANCE_CACHE="$out" "$here/traffic/run.sh" -page "$root/docs/conformance.md" -readme "$root/README.md"
+part controlplane env MESHC="$MESHC" CONFORMANCE_CACHE="$out" "$here/controlplane/run.sh"
 exit "$status"

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"istio.io/istio/pkg/log"
 	iptables "istio.io/istio/tools/istio-iptables/pkg/cmd"
@@ -39,7 +38,10 @@ func main() {
 		}
 		return
 	}
-	withIstiodEnv()
+	if err := istiod.Require(istiod.Env); err != nil {
+		fmt.Fprintln(os.Stderr, "traffic: cannot start anew:", err)
+		os.Exit(2)
+	}
 
 	var o options
 	flag.StringVar(&o.meshc, "meshc", "", "the compiler")
@@ -104,18 +106,4 @@ func absolute(path string) string {
 		path = full
 	}
 	return path
-}
-
-// withIstiodEnv starts this program anew if the environment lacks what Istio must find in it.
-func withIstiodEnv() {
-	env, missing := os.Environ(), false
-	for k, v := range istiod.Env {
-		if os.Getenv(k) != v {
-			env, missing = append(env, k+"="+v), true
-		}
-	}
-	if missing {
-		fmt.Fprintln(os.Stderr, "traffic: cannot start anew:", syscall.Exec("/proc/self/exe", os.Args, env))
-		os.Exit(2)
-	}
 }

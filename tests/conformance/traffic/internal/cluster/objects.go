@@ -39,7 +39,7 @@ func (c *Cluster) Objects() (out []runtime.Object) {
 func (p *Pod) object() *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: p.Name, Namespace: p.Namespace, Labels: p.Labels},
-		Spec:       corev1.PodSpec{ServiceAccountName: p.ServiceAccount, NodeName: node, Containers: []corev1.Container{{Name: "server"}}},
+		Spec:       corev1.PodSpec{ServiceAccountName: p.ServiceAccount, NodeName: node, Containers: []corev1.Container{{Name: "server", Image: "server"}}},
 		Status: corev1.PodStatus{
 			Phase: corev1.PodRunning, PodIP: p.IP, PodIPs: []corev1.PodIP{{IP: p.IP}},
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},

@@ -14,18 +14,21 @@ import (
 type identityKey struct{}
 
 // identified serves the streams of one socket under an identity.
-func identified(spiffeID string) grpc.StreamServerInterceptor {
+func (s *Server) identified(spiffeID string) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		return handler(srv, identifiedStream{stream, context.WithValue(stream.Context(), identityKey{}, spiffeID)})
+		ctx := context.WithValue(stream.Context(), identityKey{}, spiffeID)
+		return handler(srv, &identifiedStream{stream, ctx, spiffeID, &s.exchanges})
 	}
 }
 
 type identifiedStream struct {
 	grpc.ServerStream
-	ctx context.Context
+	ctx       context.Context
+	spiffeID  string
+	exchanges *exchanges
 }
 
-func (s identifiedStream) Context() context.Context { return s.ctx }
+func (s *identifiedStream) Context() context.Context { return s.ctx }
 
 // bySocket is the authenticator that believes `identified`.
 type bySocket struct{}

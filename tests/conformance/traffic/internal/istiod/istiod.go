@@ -1,5 +1,5 @@
 // Package istiod runs Istio's own discovery server in this process: its Kubernetes registry on a fake Kubernetes
-// client, its config store, its validation, its pushes.
+// client, its config store, its validation, its pushes. Follow runs istiod whole, on a real API server.
 package istiod
 
 import (
@@ -15,6 +15,7 @@ import (
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 
 	meshapi "istio.io/api/mesh/v1alpha1"
+	"istio.io/istio/pilot/pkg/xds"
 	xdstest "istio.io/istio/pilot/test/xds"
 	"istio.io/istio/pkg/config/mesh"
 	"istio.io/istio/pkg/security"
@@ -49,9 +50,11 @@ func MeshConfig(more, trustDomain string) (*meshapi.MeshConfig, error) {
 
 // Server is a running discovery server.
 type Server struct {
-	fake  *xdstest.FakeDiscoveryServer
-	clock time.Time // creation time of the next object; Istio orders by it
-	ends  failer
+	discovery *xds.DiscoveryServer
+	fake      *xdstest.FakeDiscoveryServer // what Start has and Follow has not
+	clock     time.Time                    // creation time of the next object; Istio orders by it
+	ends      failer
+	exchanges exchanges
 }
 
 // Start starts a server that watches these Kubernetes objects.
@@ -63,7 +66,8 @@ func Start(m *meshapi.MeshConfig, objects []k8sruntime.Object) *Server {
 		DebounceTime:               100 * time.Millisecond, // istiod's default
 		DisableSecretAuthorization: true,
 	})
-	s.fake.Discovery.Authenticators = []security.Authenticator{bySocket{}}
+	s.discovery = s.fake.Discovery
+	s.discovery.Authenticators = []security.Authenticator{bySocket{}}
 	return s
 }
 
@@ -76,8 +80,8 @@ func (s *Server) ServeXDS(socket, spiffeID string) error {
 	if err != nil {
 		return err
 	}
-	g := grpc.NewServer(grpc.MaxRecvMsgSize(64<<20), grpc.StreamInterceptor(identified(spiffeID)))
-	s.fake.Discovery.Register(g)
+	g := grpc.NewServer(grpc.MaxRecvMsgSize(64<<20), grpc.StreamInterceptor(s.identified(spiffeID)))
+	s.discovery.Register(g)
 	go g.Serve(ln)
 	return nil
 }

@@ -28,7 +28,7 @@ func (s *Server) Settle(proxies int) (refused []string, err error) {
 }
 
 func (s *Server) pending(proxies int) (refused []string, pending bool) {
-	d := s.fake.Discovery
+	d := s.discovery
 	status := s.status()
 	pending = len(status) < proxies || d.CommittedUpdates.Load() < d.InboundUpdates.Load()
 	for _, p := range status {
@@ -48,7 +48,7 @@ func (s *Server) pending(proxies int) (refused []string, pending bool) {
 
 func (s *Server) status() []xdsserver.SyncStatus {
 	w := httptest.NewRecorder()
-	s.fake.Discovery.Syncz(w, httptest.NewRequest("GET", "/debug/syncz", nil))
+	s.discovery.Syncz(w, httptest.NewRequest("GET", "/debug/syncz", nil))
 	var out []xdsserver.SyncStatus
 	if json.Unmarshal(w.Body.Bytes(), &out) != nil {
 		return nil // as if no proxy had connected: waiting goes on
