@@ -43,7 +43,7 @@ fn every_command_has_a_manual_page() {
     let folder = Folder::new(&[]);
     assert!(folder.meshc(&["man"]).ended(0).stdout.contains(".TH meshc 1"));
     let run = folder.meshc(&["man", "--out", "man/man1"]).ended(0);
-    assert_eq!(run.stdout, "27 pages in man/man1\n");
+    assert_eq!(run.stdout, "28 pages in man/man1\n");
     let files = folder.files("man/man1");
     assert_eq!(files.len(), COMMANDS.len() + OF_BOOTSTRAP.len() + 1);
     let below = OF_BOOTSTRAP.map(|command| format!("bootstrap-{command}"));
