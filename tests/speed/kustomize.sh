@@ -8,12 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 services=${1:-100} runs=${2:-5}
 
-for tool in cargo kubectl python3; do
-  command -v "$tool" >/dev/null || { echo "kustomize.sh: $tool is missing" >&2; exit 2; }
-done
-cargo build -q --release -p meshc -p meshc-tests --bin meshc --bin generate
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/speed/prepare.sh
+prepare meshc generate -- git kubectl python3
 meshc=$PWD/target/release/meshc
 "$PWD/target/release/generate" "$services" "$work"
 

@@ -8,15 +8,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 services=${1:-3200} runs=${2:-11}
 
-for tool in cargo git python3; do
-  command -v "$tool" >/dev/null || { echo "publish.sh: $tool is missing" >&2; exit 2; }
-done
-cargo build -q --release -p meshc -p meshc-tests --bin meshc --bin generate
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-export GIT_CONFIG_GLOBAL="$work/gitconfig" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=0
-git config --global user.name Ada && git config --global user.email ada@shop.example
-git config --global gc.auto 0 && git config --global maintenance.auto false
+. tests/speed/prepare.sh
+prepare meshc generate -- git python3
 
 target/release/generate "$services" "$work/generated"
 project=$work/generated/project

@@ -8,17 +8,10 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 files=${1:-30000} commits=${2:-10000} runs=${3:-21}
 
-for tool in cargo git python3; do
-  command -v "$tool" >/dev/null || { echo "rollback.sh: $tool is missing" >&2; exit 2; }
-done
-cargo build -q --release -p meshc -p meshc-tests --bin meshc --bin commit_part
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/speed/prepare.sh
+prepare meshc commit_part -- git python3
 meshc=$PWD/target/release/meshc
 part=$PWD/target/release/commit_part
-export GIT_CONFIG_GLOBAL="$work/gitconfig" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_COUNT=0
-git config --global user.name Ada && git config --global user.email ada@shop.example
-git config --global gc.auto 0 && git config --global maintenance.auto false
 
 mkdir "$work/project"
 cat > "$work/project/shop.mesh" <<'MESH'

@@ -67,7 +67,7 @@ impl Watch<'_> {
                     Some(why) => missing.push(why),
                 }
             }
-            // Weights that are live need no word of the engine: it may report a later commit, or nothing.
+            // Both are waited for: what the engine has not applied yet, it may still put other weights over.
             if missing.is_empty() {
                 return Ok((seen, None));
             }

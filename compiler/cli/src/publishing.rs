@@ -12,6 +12,7 @@ use meshc_core::diagnostic::Diagnostics;
 use meshc_core::source::Text;
 use meshc_gitops::folder::Commit;
 use meshc_gitops::publish;
+use meshc_rollout::query::Queries;
 use meshc_rollout::render::Attempt;
 pub(crate) use meshc_rollout::render::Made;
 
@@ -69,7 +70,7 @@ impl<'p> Publishing<'p> {
         if failed {
             return Err(Failure::Reported);
         }
-        attempt.make(&templates(self.session)?)?.ok_or(Failure::Reported)
+        attempt.make(&Queries::new(&templates(self.session)?))?.ok_or(Failure::Reported)
     }
 
     fn show(&self, of_environment: Diagnostics, environments: &[Text]) {

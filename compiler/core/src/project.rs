@@ -1,6 +1,7 @@
 //! Reading a project: its `.mesh` files and those they use, and every other text that they name. After this stage
 //! nothing is read any more.
 
+mod folders;
 pub mod path;
 pub mod raw;
 
@@ -107,6 +108,12 @@ impl Loader<'_> {
             let first_use = self.project.declarations.uses.len();
             for declarations in parsed {
                 self.project.declarations.append(declarations);
+            }
+            if let Some((finding, nothing)) = folders::several(&self.project.declarations, &self.project.sources) {
+                *out = Diagnostics::default();
+                out.add(finding);
+                self.project.declarations = nothing;
+                return;
             }
             // The boundary decides which files may be used, so it is read before the first of them.
             if let Some(root) = self.project.declarations.meshes.first().and_then(|mesh| mesh.root.as_ref()) {

@@ -2,7 +2,8 @@
 //! prepared rollbacks.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 use meshc_core::bundle::lock::{LOCK_FILE, Lock};
@@ -16,6 +17,9 @@ pub struct Commit<'r> {
     repository: &'r Repository,
     tree: Option<git2::Tree<'r>>,
     id: Option<Oid>,
+    /// Folders that were looked into, by path: libgit2 keeps no large ones, and would read all that lead to a file again
+    /// for each file of them.
+    folders: RefCell<HashMap<String, Option<git2::Tree<'r>>>>,
 }
 
 /// One environment's folder at a commit.
@@ -33,7 +37,7 @@ impl<'r> Commit<'r> {
     /// A commit, or the state before the first one.
     pub fn new(repository: &'r Repository, id: Option<Oid>) -> Result<Self> {
         let tree = id.map(|id| repository.find_commit(id).and_then(|commit| commit.tree())).transpose()?;
-        Ok(Self { repository, tree, id })
+        Ok(Self { repository, tree, id, folders: RefCell::default() })
     }
 
     /// Its id.
@@ -48,12 +52,31 @@ impl<'r> Commit<'r> {
 
     /// The id of what is at a path: equal ids, equal content.
     pub fn entry(&self, path: &str) -> Result<Option<(Oid, Option<ObjectType>)>> {
-        let Some(tree) = &self.tree else { return Ok(None) };
-        match tree.get_path(std::path::Path::new(path)) {
-            Ok(entry) => Ok(Some((entry.id(), entry.kind()))),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let tree = self.tree_of(folder)?;
+        Ok(tree.as_ref().and_then(|tree| tree.get_name(name)).map(|entry| (entry.id(), entry.kind())))
+    }
+
+    /// The tree of a folder; nothing where there is none.
+    fn tree_of(&self, folder: &str) -> Result<Option<git2::Tree<'r>>> {
+        if folder.is_empty() {
+            return Ok(self.tree.clone());
         }
+        if let Some(known) = self.folders.borrow().get(folder) {
+            return Ok(known.clone());
+        }
+        let tree = match self.entry(folder)? {
+            Some((id, Some(ObjectType::Tree))) => Some(self.repository.find_tree(id)?),
+            Some(_) | None => None,
+        };
+        self.folders.borrow_mut().insert(folder.to_owned(), tree.clone());
+        Ok(tree)
+    }
+
+    /// Whether a file has this very text: told by its id, without reading it.
+    pub(crate) fn has(&self, path: &str, text: &str) -> Result<bool> {
+        let entry = self.entry(path)?;
+        Ok(entry.is_some_and(|(id, kind)| kind == Some(ObjectType::Blob) && to_id(id) == id_of(text)))
     }
 
     /// The text of a file; nothing where there is none.
@@ -72,16 +95,15 @@ impl<'r> Commit<'r> {
 
     /// The names of what is in a folder, sorted.
     pub fn names(&self, folder: &str) -> Result<Vec<String>> {
-        let Some((id, Some(ObjectType::Tree))) = self.entry(folder)? else { return Ok(Vec::new()) };
-        let tree = self.repository.find_tree(id)?;
+        let Some(tree) = self.tree_of(folder)? else { return Ok(Vec::new()) };
         Ok(tree.iter().filter_map(|entry| entry.name().map(str::to_owned).ok()).collect())
     }
 
     /// Ids of all files below a folder.
     pub fn files_below(&self, folder: &str) -> Result<BTreeMap<String, Id>> {
         let mut files = BTreeMap::new();
-        let Some((id, Some(ObjectType::Tree))) = self.entry(folder)? else { return Ok(files) };
-        self.repository.find_tree(id)?.walk(TreeWalkMode::PreOrder, |parent, entry| {
+        let Some(tree) = self.tree_of(folder)? else { return Ok(files) };
+        tree.walk(TreeWalkMode::PreOrder, |parent, entry| {
             if let (Some(ObjectType::Blob), Ok(name)) = (entry.kind(), entry.name()) {
                 files.insert(format!("{folder}/{parent}{name}"), to_id(entry.id()));
             }

@@ -167,7 +167,7 @@ pub fn next<'r>(tip: &Commit<'r>, live: &[Commit<'r>], subject: &Subject, render
 const ATTRIBUTES: &str = "# Written by meshc: locks hold digests of exact bytes.\n* -text\n";
 
 pub(crate) fn set(tip: &Commit<'_>, changes: &mut Changes<'static>, path: String, text: String) -> Result<()> {
-    if tip.text(&path).ok().flatten().as_deref() != Some(text.as_str()) {
+    if !tip.has(&path, &text)? {
         changes.insert(path, Some(Cow::Owned(text)));
     }
     Ok(())

@@ -9,10 +9,9 @@ use meshc_core::check::environment::Facts;
 use meshc_core::model::release::{self, Canary};
 use meshc_core::model::traffic::Millis;
 use meshc_core::model::{Namespace, Service};
-use meshc_core::template::Templates;
 use serde::{Deserialize, Serialize};
 
-use crate::query::{Reporter, Subject};
+use crate::query::{Queries, Reporter, Subject};
 
 /// The schema that is written and read.
 const SCHEMA: u32 = 1;
@@ -192,7 +191,7 @@ pub fn path(folder: &str, namespace: &str, service: &str) -> String {
     format!("state/{folder}/{namespace}/{service}.plan.json")
 }
 
-/// Compiles the plan of a service, with queries made from `templates`; nothing where no release runs, or none that
+/// Compiles the plan of a service, which asks `queries`; nothing where no release runs, or none that
 /// carries weights.
 ///
 /// The error is a query that cannot be rendered, or a file that is no YAML.
@@ -202,7 +201,7 @@ pub fn compile(
     service: &Service,
     facts: &Facts,
     bundle: &Bundle,
-    templates: &Templates,
+    queries: &Queries,
 ) -> Result<Option<Plan>, String> {
     let Some(routing) = &service.routing else { return Ok(None) };
     let (Some(canary), Some(next), Some(stable)) = (&routing.plan, &routing.next, routing.subsets.first()) else {
@@ -220,7 +219,7 @@ pub fn compile(
         return Ok(None);
     }
     let subject = Subject {
-        templates,
+        queries,
         namespace: namespace.rendered.to_string(),
         service: service.name.to_string(),
         hosts: service.hosts.iter().map(|host| host.name.to_string()).collect(),

@@ -44,7 +44,9 @@ pub struct Order<'o> {
     pub patience: Duration,
     /// The clock of this machine, for a server that cannot be asked.
     pub now: i64,
-    /// Opens the server of a plan.
+    /// The URL to ask instead of the declared one.
+    pub prometheus: Option<&'o str>,
+    /// Opens a server.
     pub connect: &'o dyn Fn(&Server) -> Connected,
     /// Told when something takes its time.
     pub progress: &'o dyn Fn(&str),
@@ -56,6 +58,13 @@ struct Ground {
     state: Option<Oid>,
     plan: Option<Oid>,
     hold: Option<Oid>,
+}
+
+/// The server that is asked: the declared one, under another address where one was given.
+fn asked(declared: Option<&Server>, instead: Option<&str>) -> Option<Server> {
+    let Some(url) = instead else { return declared.cloned() };
+    let options = declared.map(|server| server.options.clone()).unwrap_or_default();
+    Some(Server { url: url.to_owned(), options })
 }
 
 /// A release that is looked at.
@@ -182,20 +191,17 @@ fn candidates(remote: &mut Remote, order: &Order<'_>) -> Result<Found> {
             None => continue,
         };
         (order.progress)(&format!("{name}: measuring"));
-        let measurements = match &plan.prometheus {
+        let unreachable = |why: String| Measurements::Unreachable { why, now: order.now };
+        let measurements = if held || record.finished {
             // A hold or an end decides already.
-            _ if held || record.finished => Measurements::Unreachable { why: String::new(), now: order.now },
-            None => {
-                let why = "its environment declares no `prometheus`".to_owned();
-                Measurements::Unreachable { why, now: order.now }
+            unreachable(String::new())
+        } else if let Some(server) = asked(plan.prometheus.as_ref(), order.prometheus) {
+            match sources.entry(format!("{server:?}")).or_insert_with(|| (order.connect)(&server)) {
+                Ok(source) => measure(source.as_ref(), &record, &plan, order.now),
+                Err(why) => unreachable(why.clone()),
             }
-            Some(server) => {
-                let key = format!("{server:?}");
-                match sources.entry(key).or_insert_with(|| (order.connect)(server)) {
-                    Ok(source) => measure(source.as_ref(), &record, &plan, order.now),
-                    Err(why) => Measurements::Unreachable { why: why.clone(), now: order.now },
-                }
-            }
+        } else {
+            unreachable("its environment declares no `prometheus`".to_owned())
         };
         let situation = Situation {
             record: &record,
@@ -360,4 +366,20 @@ fn rewritten(
         }
     }
     Ok(Ok(texts))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_server_is_asked_with_what_was_declared_for_this_one() {
+        let options = BTreeMap::from([("timeout".to_owned(), "3s".to_owned())]);
+        let declared = Server { url: "http://one".into(), options: options.clone() };
+        let two = |options| Some(Server { url: "http://two".into(), options });
+        assert_eq!(asked(Some(&declared), None), Some(declared.clone()));
+        assert_eq!(asked(Some(&declared), Some("http://two")), two(options));
+        assert_eq!(asked(None, Some("http://two")), two(BTreeMap::new()));
+        assert_eq!(asked(None, None), None);
+    }
 }

@@ -5,6 +5,8 @@
 //! A rendered query has `$window` where its range goes: how long a stage has been measured is known only when the
 //! question is asked. A `$` stands in no PromQL outside of strings.
 
+use std::collections::BTreeMap;
+
 use meshc_core::template::Templates;
 use minijinja::{Environment, UndefinedBehavior, context};
 
@@ -15,6 +17,7 @@ const FAILURES: &str = "promql-failures";
 const LATENCY: &str = "promql-latency-quantile";
 const LOST: &str = "promql-lost-requests";
 const REQUESTS: &str = "promql-requests";
+const ALL: [&str; 5] = [ERROR_RATIO, FAILURES, LATENCY, LOST, REQUESTS];
 /// Instructions of one rendering; the longest of the program's own takes less than a thousandth.
 const FUEL: u64 = 1_000_000;
 
@@ -25,11 +28,22 @@ pub const WINDOW: &str = "$window";
 /// exhausted, unimplemented, internal, unavailable, data loss (grpc, doc/statuscodes.md).
 const GRPC_FAILURES: &str = "2|4|8|12|13|14|15";
 
+/// The templates, read once for all releases.
+pub struct Queries {
+    environment: Environment<'static>,
+    /// How messages name the macros, and how many lines of each text they are.
+    macros: (String, usize),
+    /// How messages name each template.
+    files: BTreeMap<&'static str, String>,
+    /// What cannot be read, by template: told when a release asks for it.
+    faults: BTreeMap<&'static str, String>,
+}
+
 /// Who is asked about.
-#[derive(Debug, Clone)]
-pub struct Subject<'t> {
+#[derive(Clone)]
+pub struct Subject<'q> {
     /// What the questions are made from.
-    pub templates: &'t Templates,
+    pub queries: &'q Queries,
     /// The namespace in the cluster.
     pub namespace: String,
     /// The service.
@@ -51,6 +65,59 @@ pub enum Reporter {
     Destination,
     /// The caller's, which also sees what never arrived.
     Source,
+}
+
+impl Queries {
+    /// Reads the templates.
+    pub fn new(templates: &Templates) -> Self {
+        let source = |name: &'static str| templates.source(name).unwrap_or((name, ""));
+        let (file, macros) = source(MACROS);
+        let macros = macros.trim_end();
+        let mut queries = Self {
+            environment: strict(),
+            macros: (file.to_owned(), macros.lines().count()),
+            files: BTreeMap::new(),
+            faults: BTreeMap::new(),
+        };
+        for name in ALL {
+            let (file, text) = source(name);
+            queries.files.insert(name, file.to_owned());
+            // A macro sees the values of the query only where it stands in the same text.
+            let added = queries.environment.add_template_owned(name, format!("{macros}\n{text}"));
+            if let Err(error) = added {
+                let fault = queries.fault(name, &error);
+                queries.faults.insert(name, fault);
+            }
+        }
+        queries
+    }
+
+    fn render(&self, name: &'static str, values: minijinja::Value) -> Result<String, String> {
+        if let Some(fault) = self.faults.get(name) {
+            return Err(fault.clone());
+        }
+        let rendered = self.environment.get_template(name).and_then(|template| template.render(values));
+        let text = rendered.map_err(|error| self.fault(name, &error))?;
+        match text.trim() {
+            "" => Err(format!("{}: gives no query", self.file(name))),
+            text => Ok(text.to_owned()),
+        }
+    }
+
+    fn file<'n>(&'n self, name: &'n str) -> &'n str {
+        self.files.get(name).map_or(name, String::as_str)
+    }
+
+    /// A fault with its file and line.
+    fn fault(&self, name: &str, error: &minijinja::Error) -> String {
+        let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+        let (macros, lines) = &self.macros;
+        match error.line() {
+            Some(line) if line > *lines => format!("{}:{}: {reason}", self.file(name), line - lines),
+            Some(line) => format!("{macros}:{line}: {reason}"),
+            None => format!("{}: {reason}", self.file(name)),
+        }
+    }
 }
 
 impl Subject<'_> {
@@ -91,7 +158,13 @@ impl Subject<'_> {
         strict().render_str(query, values).map_err(|error| error.to_string())
     }
 
-    fn render(&self, template: &str, reporter: Reporter, version: &str, percent: u32) -> Result<String, String> {
+    fn render(
+        &self,
+        template: &'static str,
+        reporter: Reporter,
+        version: &str,
+        percent: u32,
+    ) -> Result<String, String> {
         let values = context! {
             namespace => self.namespace.as_str(),
             hosts => self.hosts.join("|"),
@@ -102,25 +175,7 @@ impl Subject<'_> {
             reporter => match reporter { Reporter::Destination => "destination", Reporter::Source => "source" },
             quantile => f64::from(percent) / 100.0,
         };
-        let missing = |name: &str| format!("there is no template `{name}`");
-        let (macros_file, macros) = self.templates.source(MACROS).ok_or_else(|| missing(MACROS))?;
-        let (file, text) = self.templates.source(template).ok_or_else(|| missing(template))?;
-        // A macro sees the values of the query only where it stands in the same text.
-        let before = macros.trim_end();
-        let lines = before.lines().count();
-        let text = strict().render_str(&format!("{before}\n{text}"), values).map_err(|error| {
-            let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-            match error.line() {
-                Some(line) if line > lines => format!("{file}:{}: {reason}", line - lines),
-                Some(line) => format!("{macros_file}:{line}: {reason}"),
-                None => format!("{file}: {reason}"),
-            }
-        })?;
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(format!("{file}: gives no query"));
-        }
-        Ok(text.to_owned())
+        self.queries.render(template, values)
     }
 }
 
@@ -140,9 +195,9 @@ fn strict() -> Environment<'static> {
 mod tests {
     use super::*;
 
-    fn subject(templates: &Templates, grpc: bool) -> Subject<'_> {
+    fn subject(queries: &Queries, grpc: bool) -> Subject<'_> {
         Subject {
-            templates,
+            queries,
             namespace: "shop".into(),
             service: "web".into(),
             hosts: vec!["web".into(), "web-old".into()],
@@ -152,9 +207,13 @@ mod tests {
         }
     }
 
+    fn built_in() -> Queries {
+        Queries::new(&Templates::built_in())
+    }
+
     #[test]
     fn requests_are_those_of_one_side_and_version() {
-        let query = subject(&Templates::built_in(), false).requests(Reporter::Source, "v2").unwrap();
+        let query = subject(&built_in(), false).requests(Reporter::Source, "v2").unwrap();
         let series = "istio_requests_total{reporter=\"source\",destination_service_namespace=\"shop\",\
                       destination_service_name=~\"web|web-old\",destination_version=\"v2\"}";
         assert_eq!(
@@ -170,23 +229,23 @@ mod tests {
 
     #[test]
     fn a_grpc_status_is_a_failure_whatever_the_http_code() {
-        let query = subject(&Templates::built_in(), true).error_ratio("v2").unwrap();
+        let query = subject(&built_in(), true).error_ratio("v2").unwrap();
         assert!(query.contains("grpc_response_status=~\"2|4|8|12|13|14|15\""), "{query}");
         assert!(query.contains("or vector(0)"), "{query}");
-        assert!(!subject(&Templates::built_in(), false).error_ratio("v2").unwrap().contains("grpc"));
-        assert!(subject(&Templates::built_in(), false).lost().unwrap().contains("destination_version!~\"v1|v2\""));
+        assert!(!subject(&built_in(), false).error_ratio("v2").unwrap().contains("grpc"));
+        assert!(subject(&built_in(), false).lost().unwrap().contains("destination_version!~\"v1|v2\""));
     }
 
     #[test]
     fn queries_of_ones_own_are_filled_in_strictly() {
-        let own = |query: &str| subject(&Templates::built_in(), false).own(query);
+        let own = |query: &str| subject(&built_in(), false).own(query);
         assert_eq!(own("max(x{v=\"{{ canary }}\"}[{{ window }}])").unwrap(), "max(x{v=\"v2\"}[$window])");
         assert!(own("x{v=\"{{ version }}\"}").is_err());
     }
 
     #[test]
     fn quantiles_are_fractions() {
-        let query = subject(&Templates::built_in(), false).latency("v2", 99).unwrap();
+        let query = subject(&built_in(), false).latency("v2", 99).unwrap();
         assert!(query.starts_with("histogram_quantile(0.99, sum by (le) ((increase("), "{query}");
     }
 }

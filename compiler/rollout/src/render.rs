@@ -8,13 +8,13 @@ use meshc_core::diagnostic::Diagnostics;
 use meshc_core::model::Mesh;
 use meshc_core::source::Text;
 use meshc_core::state::{Record, State};
-use meshc_core::template::Templates;
 use meshc_core::transition::Waiting;
 use meshc_gitops::folder::Commit;
 use meshc_gitops::next::Rendering;
 use meshc_gitops::{Error, Result};
 
 use crate::plan;
+use crate::query::Queries;
 
 /// An environment, compiled against the releases of a commit. Before it becomes a rendering, somebody has to look at
 /// what was found.
@@ -82,17 +82,17 @@ impl<'c, 'p> Attempt<'c, 'p> {
         &self.rendered.diagnostics
     }
 
-    /// The rendering, whose releases are measured by queries made from `templates`; nothing where errors left nothing
+    /// The rendering, whose releases ask `queries`; nothing where errors left nothing
     /// to render.
     ///
     /// The error is a plan that cannot be compiled.
-    pub fn make(mut self, templates: &Templates) -> Result<Option<Made>> {
+    pub fn make(mut self, queries: &Queries) -> Result<Option<Made>> {
         let Some(mesh) = self.rendered.mesh.take().filter(|_| !self.rendered.diagnostics.has_errors()) else {
             return Ok(None);
         };
         let mut rendering = std::mem::take(&mut self.rendering);
         rendering.bundle = std::mem::take(&mut self.rendered.bundle);
-        add_releases(&mesh, &self.rendered.facts, &self.folder, templates, &mut rendering)?;
+        add_releases(&mesh, &self.rendered.facts, &self.folder, queries, &mut rendering)?;
         rendering.follows = self.following(&mesh, &rendering);
         for namespace in &mesh.namespaces {
             for service in &namespace.services {
@@ -136,19 +136,16 @@ pub fn folder(compilation: &Compilation<'_>, environment: &Text) -> Text {
 }
 
 /// Adds the records of releases that begin, give way or end, and the plans of those that run.
-fn add_releases(mesh: &Mesh, facts: &Facts, folder: &str, templates: &Templates, into: &mut Rendering) -> Result<()> {
+fn add_releases(mesh: &Mesh, facts: &Facts, folder: &str, queries: &Queries, into: &mut Rendering) -> Result<()> {
     for namespace in &mesh.namespaces {
         for service in &namespace.services {
             let (of, name) = (&namespace.name, &service.name);
             if let Some(record) = service.routing.as_ref().and_then(|routing| routing.record.as_ref()) {
                 into.states.insert(format!("state/{folder}/{of}/{name}.json"), record.to_text());
             }
-            let compiled =
-                plan::compile(folder, namespace, service, facts, &into.bundle, templates).map_err(|why| {
-                    Error::Refused(format!(
-                        "nothing was published: the release of `{of}/{name}` cannot be measured: {why}"
-                    ))
-                })?;
+            let compiled = plan::compile(folder, namespace, service, facts, &into.bundle, queries).map_err(|why| {
+                Error::Refused(format!("nothing was published: the release of `{of}/{name}` cannot be measured: {why}"))
+            })?;
             if let Some(plan) = compiled {
                 into.plans.insert(plan::path(folder, of, name), plan.to_text());
             }

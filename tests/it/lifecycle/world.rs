@@ -21,6 +21,7 @@ use meshc_gitops::rollback::{self, Name};
 use meshc_gitops::{resume, verify};
 use meshc_rollout::measure::Source;
 use meshc_rollout::promote;
+use meshc_rollout::query::Queries;
 use meshc_rollout::render::Attempt;
 use meshc_tests::dice::Dice;
 
@@ -147,7 +148,10 @@ impl World {
         let attempt = attempt.map_err(|error| error.to_string())?;
         let errors = found.has_errors() || attempt.diagnostics().has_errors();
         assert!(!errors, "{}\n{:?}\n{:?}", project.text(), found, attempt.diagnostics());
-        let made = attempt.make(&Templates::built_in()).map_err(|error| error.to_string())?.expect("a rendering");
+        let made = attempt
+            .make(&Queries::new(&Templates::built_in()))
+            .map_err(|error| error.to_string())?
+            .expect("a rendering");
         let live: Vec<_> = live.into_iter().map(|id| Tip::new(&repository, id).expect("a commit")).collect();
         let next = next::next(&at, &live, &subject, &made.rendering).map_err(|error| error.to_string())?;
         let (last, declared) = (next.step.is_last(), made.rendering.bundle.files.clone());
@@ -181,6 +185,7 @@ impl World {
             identity: &identity,
             patience: Duration::from_secs(30),
             now: self.now,
+            prometheus: None,
             connect: &|_| answers.borrow_mut().take().map(|one| Box::new(one) as _).ok_or("asked twice".to_owned()),
             progress: &|_| {},
         };

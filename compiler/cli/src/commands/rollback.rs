@@ -115,9 +115,14 @@ pub(crate) fn run(session: &Session, args: &RollbackArgs) -> Result<(), Failure>
     match missing {
         None => Ok(()),
         Some(why) => Err(Failure::NotLive(format!(
-            "the rollback is committed as {}, and was not live after {} s: {why}\nwhat git says can be applied by hand \
+            "the rollback is committed as {}, and {} after {} s: {why}\nwhat git says can be applied by hand \
              without harm: kubectl apply -k {} in a checkout of the deploy branch",
             short(commit),
+            // The cluster may have the weights from elsewhere; the engine could still put others there.
+            match figures.live {
+                Some(_) => "its weights are live, and the sync engine has not said that it applied it",
+                None => "was not live",
+            },
             started.elapsed().as_secs(),
             chosen.environment.folder
         ))),

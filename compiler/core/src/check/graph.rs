@@ -1,6 +1,6 @@
 //! What only the whole mesh shows: waiting and repeating along paths of calls.
 
-use foldhash::{HashMap, HashSet};
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::shape::Shape;
 use crate::code::Code;
@@ -48,10 +48,16 @@ fn patience(shape: &Shape<'_>, service: &Service) -> Option<(Millis, Span)> {
     longest
 }
 
+/// A caller and a callee that it does not wait for, by index, with the line that allows the call.
+type Call = (usize, usize, Span);
+
+/// One finding for each pair of lines: where presets state both timeouts, one slip makes thousands of such calls.
 fn gives_up(shapes: &[Shape<'_>], services: &[Service], callees: &[Vec<(usize, Span)>], out: &mut Diagnostics) {
     let patience: Vec<Option<(Millis, Span)>> =
         shapes.iter().zip(services).map(|(shape, service)| patience(shape, service)).collect();
     let of = |index: usize| patience.get(index).copied().flatten();
+    let mut lines: HashMap<(Span, Span), usize> = HashMap::new();
+    let mut found: Vec<Vec<Call>> = Vec::new();
     for (caller, list) in callees.iter().enumerate() {
         let (Some((own, at)), Some(shape)) = (of(caller), shapes.get(caller)) else { continue };
         for (callee, allowed) in list {
@@ -59,21 +65,38 @@ fn gives_up(shapes: &[Shape<'_>], services: &[Service], callees: &[Vec<(usize, S
             if own >= theirs || shape.broken || other.broken {
                 continue;
             }
-            let (name, callee) = (&shape.decl.name.value, &other.decl.name.value);
-            out.add(
-                Diagnostic::new(
-                    Code::CallerGivesUpFirst,
-                    at,
-                    format!(
-                        "callers of `{name}` give up after {own}, and `{callee}`, which it calls, may take {theirs}"
-                    ),
-                )
-                .related(their_at, format!("the timeout of `{callee}`"))
-                .related(*allowed, format!("`{name}` calls it"))
-                .note(format!("the work that `{callee}` does after {own} is for nobody"))
-                .help(format!("give `{name}` at least {theirs}, or `{callee}` at most {own}")),
-            );
+            let call = (caller, *callee, *allowed);
+            match lines.get(&(at, their_at)).and_then(|group| found.get_mut(*group)) {
+                Some(group) => group.push(call),
+                None => {
+                    lines.insert((at, their_at), found.len());
+                    found.push(vec![call]);
+                }
+            }
         }
+    }
+    for group in found {
+        let Some((&(caller, callee, allowed), others)) = group.split_first() else { continue };
+        let (Some((own, at)), Some((theirs, their_at))) = (of(caller), of(callee)) else { continue };
+        let name = |index: usize| shapes.get(index).map_or("", |shape| shape.decl.name.value.as_str());
+        let (caller, callee) = (name(caller), name(callee));
+        let mut diagnostic = Diagnostic::new(
+            Code::CallerGivesUpFirst,
+            at,
+            format!("callers of `{caller}` give up after {own}, and `{callee}`, which it calls, may take {theirs}"),
+        )
+        .related(their_at, format!("the timeout of `{callee}`"))
+        .related(allowed, format!("`{caller}` calls it"))
+        .note(format!("the work that `{callee}` does after {own} is for nobody"));
+        if let Some((first, second, _)) = others.first() {
+            let (count, calls) = (others.len(), if others.len() == 1 { "call" } else { "calls" });
+            diagnostic = diagnostic.note(format!(
+                "these two lines do the same to {count} more {calls}, such as `{}` to `{}`",
+                name(*first),
+                name(*second)
+            ));
+        }
+        out.add(diagnostic.help(format!("give `{caller}` at least {theirs}, or `{callee}` at most {own}")));
     }
 }
 
@@ -192,5 +215,46 @@ impl Worst<'_> {
         if let Some(slot) = self.known.get_mut(index) {
             *slot = known;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::compile::Compilation;
+    use crate::diagnostic::Diagnostics;
+    use crate::source::Text;
+    use crate::state::State;
+    use crate::world::MemoryWorld;
+
+    /// Message and notes of what is found.
+    fn findings(services: &str) -> Vec<(String, Vec<String>)> {
+        let mesh = format!(
+            "mesh shop {{ namespace shop; mtls strict; authorization deny-by-default }}\npreset slow {{ timeout 10s \
+             }}\npreset quick {{ timeout 2s }}\n{services}\nenvironment local {{ target istio 1.31 }}\n"
+        );
+        let world = MemoryWorld { files: BTreeMap::from([("shop.mesh".to_owned(), mesh)]) };
+        let mut out = Diagnostics::default();
+        let project = crate::project::load(&world, &mut out);
+        let compilation = Compilation::new(&project, &mut out);
+        let local: Text = "local".into();
+        out.append(compilation.check(&local, &State::default()).diagnostics);
+        out.into_sorted(&[local]).iter().map(|one| (one.message.to_string(), one.notes.clone())).collect()
+    }
+
+    #[test]
+    fn two_lines_that_do_not_fit_are_told_once() {
+        let services = "service a is quick { port 80 http; allow anyone }\nservice b is quick { port 80 http; allow \
+                        anyone }\nservice c is slow { port 80 http; allow a, b }\nservice d is slow { port 80 http; allow \
+                        a }\nservice e { port 80 http; allow a; timeout 3s }";
+        let found = findings(services);
+        let messages: Vec<&str> = found.iter().map(|(message, _)| message.as_str()).collect();
+        assert_eq!(messages.len(), 2, "{found:?}");
+        assert!(messages.iter().any(|message| message.contains("`c`, which it calls, may take 10s")), "{found:?}");
+        assert!(messages.iter().any(|message| message.contains("`e`, which it calls, may take 3s")), "{found:?}");
+        let notes: Vec<&String> =
+            found.iter().flat_map(|(_, notes)| notes).filter(|note| note.contains("more")).collect();
+        assert_eq!(notes, ["these two lines do the same to 2 more calls, such as `a` to `d`"], "{found:?}");
     }
 }

@@ -136,7 +136,7 @@ impl Names {
             out.add(
                 Diagnostic::new(Code::DuplicateDeclaration, again.name.span, "a project has one `mesh`")
                     .related(mesh.name.span, format!("`{}` is declared here", mesh.name.value))
-                    .help("a folder with a `mesh` of its own is a project of its own: run `meshc -C` on each"),
+                    .help("keep one of the two"),
             );
         }
     }

@@ -8,6 +8,7 @@ use meshc_core::state::{Record, Recorded, State};
 use meshc_core::template::Templates;
 use meshc_core::world::MemoryWorld;
 use meshc_rollout::plan::{self, Freeze, Gate, Manual, Metric, NoData, Plan, Relative, Stage};
+use meshc_rollout::query::Queries;
 
 const BASE: &str =
     "stage 5% for 2m\n stage 100% for 1h\n abort when error-rate > 1%\n require 200 requests\n on no-data hold\n";
@@ -44,7 +45,7 @@ fn compile_with(templates: &[(&str, &str)], canary: &str, environment: &str) -> 
     let service = namespace.services.first().ok_or("no service")?;
     let files = templates.iter().map(|(name, text)| (format!("templates/{name}"), (*text).to_owned()));
     let templates = Templates::load(&MemoryWorld { files: files.collect() }).map_err(|error| error.to_string())?;
-    plan::compile("prod", namespace, service, &rendered.facts, &rendered.bundle, &templates)?
+    plan::compile("prod", namespace, service, &rendered.facts, &rendered.bundle, &Queries::new(&templates))?
         .ok_or("no plan".to_owned())
 }
 

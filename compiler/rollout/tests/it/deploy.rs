@@ -21,6 +21,7 @@ use meshc_rollout::measure::Source;
 use meshc_rollout::outcome::Outcome;
 use meshc_rollout::plan;
 use meshc_rollout::promote::{Order, promote};
+use meshc_rollout::query::Queries;
 
 /// A deploy repository.
 pub(crate) struct Deploy {
@@ -54,8 +55,14 @@ impl Deploy {
         let mesh = rendered.mesh.expect("a mesh");
         let [namespace] = &mesh.namespaces[..] else { panic!("one namespace") };
         let [declared] = &namespace.services[..] else { panic!("one service") };
-        let compiled =
-            plan::compile("prod", namespace, declared, &rendered.facts, &rendered.bundle, &Templates::built_in());
+        let compiled = plan::compile(
+            "prod",
+            namespace,
+            declared,
+            &rendered.facts,
+            &rendered.bundle,
+            &Queries::new(&Templates::built_in()),
+        );
         let compiled = compiled.expect("a plan that can be compiled").expect("a plan");
         let folder = tempfile::tempdir().expect("a folder");
         let mut files: Changes<'static> = Changes::new();
@@ -184,6 +191,7 @@ fn once(remote: &mut Remote, services: &[String], connect: &dyn Fn() -> Box<dyn 
         identity: &identity,
         patience: Duration::from_secs(30),
         now: meshc_gitops::publish::now(),
+        prometheus: None,
         connect: &|_| Ok(connect()),
         progress: &|_| {},
     };

@@ -59,8 +59,6 @@ pub(in crate::commands) fn turn(
 ) -> Result<Promoted, meshc_gitops::Error> {
     let asking = wish.asking;
     let connect = |server: &Server| -> Connected {
-        let declared = asking.prometheus.as_ref().map(|url| Server { url: url.clone(), ..server.clone() });
-        let server = declared.as_ref().unwrap_or(server);
         Ok(Box::new(Prometheus::new(server, &session.folder, asking.query_deadline)?))
     };
     let progress = Progress::new(session.output);
@@ -74,6 +72,7 @@ pub(in crate::commands) fn turn(
         identity,
         patience: PATIENCE,
         now: meshc_gitops::publish::now(),
+        prometheus: asking.prometheus.as_deref(),
         connect: &connect,
         progress: &say,
     };

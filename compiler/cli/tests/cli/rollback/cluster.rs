@@ -10,7 +10,8 @@ use meshc_tests::servers::process::{Run, run};
 use super::shop::Shop;
 
 /// Puts a stub of kubectl into `folder`: VirtualServices have `weights`, which become 100/0 after `after` questions;
-/// sync engines have the revision that stands in `folder/revision`, or after `after` questions the server's tip.
+/// sync engines have the revision that stands in `folder/revision`, or after `after` questions the server's tip, unless
+/// there is a file `folder/silent`.
 fn stub(shop: &Shop, folder: &Path, after: u32) {
     let script = format!(
         r#"#!/bin/sh
@@ -18,7 +19,7 @@ cd '{folder}'
 n=$(($(cat asked 2>/dev/null || echo 0) + 1)); echo $n > asked
 old=1; [ $n -le {after} ] || old=
 revision=$(cat revision 2>/dev/null)
-[ -n "$old" ] || revision=$(git -C '{server}' rev-parse main)
+[ -n "$old" ] || [ -e silent ] || revision=$(git -C '{server}' rev-parse main)
 case "$*" in
   *virtualservices*)
     a=100 b=0; [ -z "$old" ] || {{ a=95 b=5; }}
@@ -89,6 +90,20 @@ fn what_does_not_get_live_in_time_is_code_6() {
     assert!(run.stderr.contains("the VirtualService `shop/web` still has other weights"), "{}", run.stderr);
     assert!(run.stderr.contains("kubectl apply -k prod"), "{}", run.stderr);
     assert_eq!(shop.weights("main", "web"), [100, 0]);
+}
+
+/// Somebody applied it by hand, or the engine that would have is not there: the words do not claim the contrary.
+#[test]
+fn live_weights_of_which_the_engine_says_nothing_are_told_as_that() {
+    let shop = Shop::published();
+    shop.promoted("web", 5);
+    shop.edit("target istio 1.31", "target istio 1.31\n  sync flux");
+    let tools = tempfile::tempdir().unwrap();
+    std::fs::write(tools.path().join("silent"), "").unwrap();
+    stub(&shop, tools.path(), 0);
+    let run = meshc(&shop, tools.path(), &["rollback", "--wait=1s"]).ended(6);
+    assert!(run.stderr.contains("its weights are live, and the sync engine has not said"), "{}", run.stderr);
+    assert!(!run.stderr.contains("was not live"), "{}", run.stderr);
 }
 
 #[test]
