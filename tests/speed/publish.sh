@@ -29,17 +29,17 @@ tip=$(git -C "$deploy" rev-parse main)
 again=$(took meshc publish --until-done --settle 0s)
 [ "$(git -C "$deploy" rev-parse main)" = "$tip" ] || { echo "publish.sh: a further publish made a commit" >&2; exit 1; }
 
-# One service's timeout, to another value each time.
+# The pool of one service, to another size each time.
 edit() { # number
   python3 - "$project" "$1" <<'PY'
 import pathlib, re, sys
 for path in sorted(pathlib.Path(sys.argv[1], "teams").glob("*.mesh")):
     text = path.read_text()
-    new = re.sub(r"(\n\s+timeout\s+)\d+m?s", rf"\g<1>{2000 + int(sys.argv[2])}ms", text, count=1)
+    new = re.sub(r"(connection-pool \{ requests )\d+", rf"\g<1>{900 + int(sys.argv[2])}", text, count=1)
     if new != text:
         path.write_text(new)
         sys.exit()
-sys.exit("no service has a timeout")
+sys.exit("no service has a pool")
 PY
 }
 git clone -q "$deploy" "$work/clone"
