@@ -25,6 +25,8 @@ pub(crate) struct Lookup {
 enum Place {
     /// `allow` of a caller of this name, in whatever namespace; empty for `anyone`.
     Caller(Text),
+    /// `allow` of a caller of this name on this port, or on no port in particular.
+    CallerOn(Text, Option<u16>),
     /// Every `allow CALLER`.
     Callers,
     /// `allow none`.
@@ -49,7 +51,9 @@ impl Place {
     /// The places that a setting stands in.
     fn of(key: &Key) -> Vec<Place> {
         let own = match &key.field {
-            Field::Allow(caller, _) => vec![Place::Caller(name(caller)), Place::Callers],
+            Field::Allow(caller, port) => {
+                vec![Place::Caller(name(caller)), Place::CallerOn(name(caller), *port), Place::Callers]
+            }
             Field::AllowNone => vec![Place::NoCallers],
             Field::Expose(host, Some(path)) => vec![Place::Path(host.clone(), path.clone()), Place::Host(host.clone())],
             Field::Expose(host, None) => vec![Place::AllPaths(host.clone()), Place::Host(host.clone())],
@@ -72,6 +76,19 @@ impl Place {
             Field::Port(port) => vec![Place::Port(*port), Place::Block(*port)],
             Field::Rpcs(service) => vec![Place::Rpcs(service.clone())],
             _ => vec![Place::Other(key.port)],
+        }
+    }
+}
+
+impl Place {
+    /// The places where something may stand that covers a setting, or that it covers: within one layer a caller may be
+    /// allowed on many ports, line by line.
+    fn to_look_within(key: &Key) -> Vec<Place> {
+        match &key.field {
+            Field::Allow(caller, port @ Some(_)) => {
+                vec![Place::CallerOn(name(caller), *port), Place::CallerOn(name(caller), None)]
+            }
+            _ => Place::to_look(key),
         }
     }
 }
@@ -112,8 +129,18 @@ impl Lookup {
 
     /// Positions of settings that `key` may be about, those of one place in order.
     pub(crate) fn of<'l>(&'l self, key: &Key) -> impl Iterator<Item = usize> + use<'l> {
+        self.at(key, Place::to_look)
+    }
+
+    /// Positions of settings that may cover `key` or be covered by it, likewise: what may not stand beside it in one
+    /// layer.
+    pub(crate) fn within<'l>(&'l self, key: &Key) -> impl Iterator<Item = usize> + use<'l> {
+        self.at(key, Place::to_look_within)
+    }
+
+    fn at<'l>(&'l self, key: &Key, look: fn(&Key) -> Vec<Place>) -> impl Iterator<Item = usize> + use<'l> {
         let few = if self.places.is_some() { 0 } else { self.count };
-        let look = if self.places.is_some() { Place::to_look(key) } else { Vec::new() };
+        let look = if self.places.is_some() { look(key) } else { Vec::new() };
         let found = self.places.iter().flat_map(move |places| {
             look.clone().into_iter().flat_map(|place| places.get(&place).into_iter().flatten().copied())
         });
@@ -180,6 +207,8 @@ mod tests {
                 for (at, other) in list.iter().enumerate() {
                     let alike = crate::resolve::layers::tests::are_about_one_thing(&key, other);
                     prop_assert!(!alike || found.contains(&at), "{key:?} and {other:?}");
+                    let covers = key.port == other.port && (key.field.covers(&other.field) || other.field.covers(&key.field));
+                    prop_assert!(!covers || lookup.within(&key).any(|found| found == at), "{key:?} and {other:?}");
                 }
             }
         }

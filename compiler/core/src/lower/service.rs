@@ -77,7 +77,7 @@ impl Lowering<'_> {
 
     fn change(&mut self, field: Field, value: Option<Setting>, span: Span) {
         let key = Key { port: self.port, field };
-        if let Some(first) = self.layer.first_about(&key, |change| same(change, &key, value.is_some())) {
+        if let Some(first) = self.layer.first_within(&key, |change| same(change, &key, value.is_some())) {
             self.out.add(
                 Diagnostic::new(Code::DuplicateSetting, span, format!("`{}` is stated twice", key.field.words()))
                     .label("stated again here")

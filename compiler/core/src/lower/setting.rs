@@ -27,8 +27,17 @@ impl Layer {
 
     /// The first change that `is_about` names among those that `key` may be about.
     pub(crate) fn first_about(&self, key: &Key, is_about: impl Fn(&Change) -> bool) -> Option<&Change> {
+        self.first(self.lookup.of(key), is_about)
+    }
+
+    /// The same among those that cover `key` or that it covers.
+    pub(crate) fn first_within(&self, key: &Key, is_about: impl Fn(&Change) -> bool) -> Option<&Change> {
+        self.first(self.lookup.within(key), is_about)
+    }
+
+    fn first(&self, found: impl Iterator<Item = usize>, is_about: impl Fn(&Change) -> bool) -> Option<&Change> {
         let about = |index: &usize| self.changes.get(*index).is_some_and(&is_about);
-        self.lookup.of(key).filter(about).min().and_then(|index| self.changes.get(index))
+        found.filter(about).min().and_then(|index| self.changes.get(index))
     }
 }
 
