@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -63,7 +64,7 @@ func call(args []string) {
 	fs.DurationVar(&c.hold, "hold", 0, "a stream: how long answers are asked for")
 	fs.StringVar(&c.method, "method", "GET", "HTTP method")
 	fs.BoolVar(&c.fresh, "fresh", false, "a new connection for every request")
-	fs.BoolVar(&c.tls, "tls", false, "http: speak TLS, with the name of the header host")
+	fs.BoolVar(&c.tls, "tls", false, "http and grpc: speak TLS, with the name of the header host")
 	fs.Parse(args)
 	c.headers = headers
 	c.httpClient = c.newHTTPClient(*workers)
@@ -140,26 +141,36 @@ func call(args []string) {
 
 // newHTTPClient makes a client that follows no redirect. It takes any certificate: the lab's root is nobody's.
 func (c *caller) newHTTPClient(workers int) *http.Client {
-	host, _, _ := strings.Cut(c.to, ":")
-	for _, h := range c.headers {
-		if k, v, _ := strings.Cut(h, ":"); strings.EqualFold(k, "host") {
-			host = strings.TrimSpace(v)
-		}
-	}
 	return &http.Client{
 		Transport: &http.Transport{
 			DisableKeepAlives: c.fresh, MaxIdleConnsPerHost: workers,
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: host},
+			TLSClientConfig: c.tlsConfig(),
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
+func (c *caller) tlsConfig() *tls.Config { return &tls.Config{InsecureSkipVerify: true, ServerName: c.host()} }
+
+// host is the name that is asked for: the header host, or what is called.
+func (c *caller) host() string {
+	for _, h := range c.headers {
+		if k, v, _ := strings.Cut(h, ":"); strings.EqualFold(k, "host") {
+			return strings.TrimSpace(v)
+		}
+	}
+	host, _, _ := strings.Cut(c.to, ":")
+	return host
+}
+
 func (c *caller) dial() *grpc.ClientConn {
-	conn, err := grpc.NewClient("passthrough:///"+c.to,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	options := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	if c.tls {
+		options = []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(c.tlsConfig())), grpc.WithAuthority(c.host())}
+	}
+	conn, err := grpc.NewClient("passthrough:///"+c.to, append(options,
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(bytesCodec{})),
-		grpc.WithDisableRetry())
+		grpc.WithDisableRetry())...)
 	if err != nil {
 		panic(err)
 	}
@@ -175,6 +186,9 @@ func (c *caller) grpc(conn *grpc.ClientConn, i int64) answer {
 	}
 	for _, h := range c.headers {
 		k, v, _ := strings.Cut(strings.ReplaceAll(h, "%d", fmt.Sprint(i)), ":")
+		if c.tls && strings.EqualFold(k, "host") {
+			continue // it is the :authority
+		}
 		ctx = metadata.AppendToOutgoingContext(ctx, strings.TrimSpace(k), strings.TrimSpace(v))
 	}
 	in, reply := []byte("hello"), []byte(nil)
