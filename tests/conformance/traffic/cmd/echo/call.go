@@ -150,7 +150,9 @@ func (c *caller) newHTTPClient(workers int) *http.Client {
 	}
 }
 
-func (c *caller) tlsConfig() *tls.Config { return &tls.Config{InsecureSkipVerify: true, ServerName: c.host()} }
+func (c *caller) tlsConfig() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, ServerName: c.host()}
+}
 
 // host is the name that is asked for: the header host, or what is called.
 func (c *caller) host() string {

@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"meshc/tests/conformance/traffic/internal/cluster"
@@ -25,6 +27,7 @@ type Prometheus struct {
 	URL string
 
 	cmd      *exec.Cmd
+	ended    chan struct{}
 	exporter *http.Server
 	dir      string
 }
@@ -36,7 +39,7 @@ func Start(program string, c *cluster.Cluster, log string) (*Prometheus, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Prometheus{dir: dir}
+	p := &Prometheus{dir: dir, ended: make(chan struct{})}
 	if err := p.start(program, c, log); err != nil {
 		p.Stop()
 		return nil, err
@@ -77,7 +80,20 @@ func (p *Prometheus) start(program string, c *cluster.Cluster, log string) error
 	defer out.Close()
 	p.cmd = exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(p.dir, "data"), "--web.listen-address="+address)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	if err := p.cmd.Start(); err != nil {
+	// A run that is killed leaves no server behind. The signal comes when the thread ends that started it, not the process.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.cmd.Wait()
+			close(p.ended)
+		}
+	}()
+	if err := <-started; err != nil {
+		p.cmd = nil
 		return err
 	}
 	p.URL = "http://" + address
@@ -104,9 +120,9 @@ func freeAddress() (string, error) {
 
 // Stop ends the server and removes its data.
 func (p *Prometheus) Stop() {
-	if p.cmd != nil && p.cmd.Process != nil {
+	if p.cmd != nil {
 		p.cmd.Process.Kill()
-		p.cmd.Wait()
+		<-p.ended
 	}
 	if p.exporter != nil {
 		p.exporter.Close()
