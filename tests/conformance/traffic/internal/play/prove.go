@@ -137,6 +137,13 @@ func (p *Player) steps(steps []proof.Step, row *Row) error {
 			return err
 		}
 		sent = append(sent, what)
+		if s.Declares != "" {
+			d, err := proof.Find(p.project(), s.Declares)
+			if err != nil {
+				return err
+			}
+			what = d.String() + ": " + what
+		}
 		if len(s.Expect) > 0 {
 			want, saw := s.Expect.Describe(got)
 			expected, measured = append(expected, want), append(measured, saw)

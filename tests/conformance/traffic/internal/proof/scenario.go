@@ -81,6 +81,7 @@ func (p Proof) Publishes() bool {
 // Step is one thing: the one field that is set (state and environment go together, so do meshc, repeat and sync), with what
 // is expected of it.
 type Step struct {
+	Declares    string                    `json:"declares"` // the line that what is expected here proves, where it is another than the proof's
 	Call        *lab.Call                 `json:"call"`
 	Start       *lab.Call                 `json:"start"`       // in the background, until `stop`
 	Stop        string                    `json:"stop"`        // the `from` of a started call
@@ -247,6 +248,8 @@ func (s Step) check() error {
 		}
 	}
 	switch {
+	case s.Declares != "" && len(s.Expect) == 0:
+		return errors.New("nothing is expected of a step that `declares`, so nothing is proved")
 	case kinds != 1:
 		return fmt.Errorf("a step does one thing, and this one does %d: %+v", kinds, s)
 	case s.Repeat && (s.Meshc == "" || s.Sync == nil):
