@@ -65,7 +65,7 @@ func (st *Stage) StartProxy(p *cluster.Pod, d *istiod.Server, ca *istiod.Authori
 	}
 	_, err = st.start(p, "envoy.log", "setpriv", "--reuid=1337", "--regid=1337", "--clear-groups",
 		st.programs.Envoy, "-c", "envoy.json", "--drain-time-s", fmt.Sprintf("%.0f", istiod.Drain.Seconds()), "--drain-strategy", "immediate",
-		"--local-address-ip-version", "v4", "--file-flush-interval-msec", "100", "--disable-hot-restart",
+		"--local-address-ip-version", "v4", "--file-flush-interval-msec", "40", "--disable-hot-restart",
 		"--allow-unknown-static-fields", "-l", "warning", "--component-log-level", "misc:error", "--concurrency", "2")
 	return err
 }

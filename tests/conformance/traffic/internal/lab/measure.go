@@ -32,7 +32,7 @@ type reply struct {
 // the access logs of the client's proxy (flag/, detail/). Times are since a point in time, if that is not zero. The texts
 // are what the client printed beside codes, a few of them.
 func (st *Stage) Measure(r *Running, since time.Time) (Measured, []string, error) {
-	time.Sleep(250 * time.Millisecond) // access logs are flushed every 100 ms
+	time.Sleep(120 * time.Millisecond) // access logs are flushed every 40 ms
 	m := Measured{}
 	texts, err := m.addReplies(r.out, since)
 	if err != nil {
