@@ -96,8 +96,8 @@ fn tls_modes(object: Option<&Object<'_>>) -> BTreeMap<String, String> {
     };
     add(String::new(), object.at(&["trafficPolicy"]));
     for subset in object.at(&["subsets"]).as_array().into_iter().flatten() {
-        let name = subset.get("name").and_then(Value::as_str).unwrap_or_default();
-        add(format!(" for version `{name}`"), subset.get("trafficPolicy").unwrap_or(&Value::Null));
+        let version = super::names::version_of(subset).unwrap_or_default();
+        add(format!(" for version `{version}`"), subset.get("trafficPolicy").unwrap_or(&Value::Null));
     }
     out
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use smol_str::format_smolstr;
 
 use super::read::Object;
+use crate::model::release::subset_name;
 use crate::model::{Gateway, Mesh, Namespace, Service};
 use crate::published::Tree;
 use crate::source::Text;
@@ -105,6 +107,22 @@ impl<'m> Names<'m> {
         })
     }
 
+    /// The version that a route of this file means by a subset, as its source writes it; the subset's name where the mesh
+    /// does not know it.
+    pub(super) fn version<'t>(&'t self, path: &str, host: &str, subset: &'t str) -> &'t str {
+        let mut parts = host.split('.');
+        let of_host = match (parts.next(), parts.next()) {
+            (Some(name), Some(namespace)) => {
+                self.services_in(namespace).find(|(_, service)| service.name == name).map(|(_, service)| service)
+            }
+            _ => None,
+        };
+        let service = self.service_of(path).map(|(_, service)| service).or(of_host);
+        let known =
+            service.and_then(|service| service.routing.as_ref()).into_iter().flat_map(|routing| &routing.subsets);
+        known.into_iter().find(|known| known.name == subset).map_or(subset, |known| known.version.as_str())
+    }
+
     /// A host of the mesh as people say it: `boutique/frontend` for `frontend.boutique.svc.cluster.local`.
     pub(super) fn host(&self, host: &str) -> Text {
         let mut parts = host.splitn(3, '.');
@@ -115,6 +133,14 @@ impl<'m> Names<'m> {
             _ => Text::new(host),
         }
     }
+}
+
+/// The version that a subset of a DestinationRule stands for, as its source writes it: `7.2` for the subset `7-2`. It is
+/// the subset's name where that was not made of a version.
+pub(super) fn version_of(subset: &Value) -> Option<&str> {
+    let name = subset.get("name")?.as_str()?;
+    let version = subset.get("labels").and_then(|labels| labels.get("version")?.as_str());
+    Some(version.filter(|version| subset_name(version) == name).unwrap_or(name))
 }
 
 /// Labels of a mapping; none where it is no mapping.

@@ -41,7 +41,7 @@ pub(super) fn routes<'o>(object: &'o Object<'_>) -> Vec<(String, &'o Value)> {
     ["http", "tls", "tcp"].into_iter().flat_map(of_kind).collect()
 }
 
-fn shares(route: &Value, names: &Names<'_>) -> Shares {
+fn shares(route: &Value, path: &str, names: &Names<'_>) -> Shares {
     let list = || route.get("route").and_then(Value::as_array).into_iter().flatten();
     let several_hosts = {
         let mut hosts: Vec<&str> = list().filter_map(|to| to.get("destination")?.get("host")?.as_str()).collect();
@@ -54,23 +54,27 @@ fn shares(route: &Value, names: &Names<'_>) -> Shares {
     for to in list() {
         let destination = to.get("destination").unwrap_or(&Value::Null);
         let text = |key: &str| destination.get(key).and_then(Value::as_str);
-        let version = text("subset").unwrap_or("every version");
+        let host = text("host").unwrap_or_default();
+        let version = text("subset").map_or("every version", |subset| names.version(path, host, subset));
         let label = match several_hosts {
-            true => format!("{version} of {}", names.host(text("host").unwrap_or_default())),
+            true => format!("{version} of {}", names.host(host)),
             false => version.to_owned(),
         };
         let weight = to.get("weight").and_then(scalar);
         out.push((label.into(), weight.unwrap_or_else(|| if alone { "100" } else { "0" }.to_owned())));
     }
     let mirror = |target: &Value, percent: Option<&Value>| {
-        let version = target.get("subset").and_then(Value::as_str);
-        let label = version.map_or_else(|| names.host(target.get("host")?.as_str()?).into(), |v| Some(Text::new(v)));
+        let host = target.get("host").and_then(Value::as_str).unwrap_or_default();
+        let label: Text = match target.get("subset").and_then(Value::as_str) {
+            Some(subset) => names.version(path, host, subset).into(),
+            None => names.host(host),
+        };
         let percent = percent.and_then(|percent| scalar(percent.get("value")?)).unwrap_or_else(|| "100".to_owned());
-        label.map(|label: Text| (Text::from(format!("mirrored to {label}")), percent))
+        (Text::from(format!("mirrored to {label}")), percent)
     };
-    out.extend(route.get("mirror").and_then(|target| mirror(target, route.get("mirrorPercentage"))));
+    out.extend(route.get("mirror").map(|target| mirror(target, route.get("mirrorPercentage"))));
     for entry in route.get("mirrors").and_then(Value::as_array).into_iter().flatten() {
-        out.extend(entry.get("destination").and_then(|target| mirror(target, entry.get("percentage"))));
+        out.extend(entry.get("destination").map(|target| mirror(target, entry.get("percentage"))));
     }
     out
 }
@@ -78,9 +82,9 @@ fn shares(route: &Value, names: &Names<'_>) -> Shares {
 fn weights(pair: &Pair<'_>, names: &Names<'_>, out: &mut Changes<'_>) {
     let Some(after) = &pair.after else { return };
     let before: BTreeMap<String, Shares> =
-        pair.before.iter().flat_map(routes).map(|(name, route)| (name, shares(route, names))).collect();
+        pair.before.iter().flat_map(routes).map(|(name, route)| (name, shares(route, pair.path(), names))).collect();
     let after: Vec<(String, Shares)> =
-        routes(after).into_iter().map(|(name, route)| (name, shares(route, names))).collect();
+        routes(after).into_iter().map(|(name, route)| (name, shares(route, pair.path(), names))).collect();
     let mut told: Vec<(String, Vec<&str>)> = Vec::new();
     let mut moved_all = true;
     for (name, new) in &after {
@@ -134,7 +138,7 @@ fn versions(before: &Object<'_>, after: &Object<'_>, names: &Names<'_>, out: &mu
         let list = object.at(&["subsets"]).as_array().into_iter().flatten();
         list.filter_map(|subset| {
             let labels = super::names::labels(subset.get("labels").unwrap_or(&Value::Null));
-            Some((subset.get("name")?.as_str()?.to_owned(), super::names::shown(&labels)))
+            Some((super::names::version_of(subset)?.to_owned(), super::names::shown(&labels)))
         })
         .collect()
     };

@@ -95,8 +95,8 @@ fn policy(object: &Object<'_>) -> Settings {
     };
     add("", object.at(&["trafficPolicy"]));
     for subset in object.at(&["subsets"]).as_array().into_iter().flatten() {
-        let name = subset.get("name").and_then(Value::as_str).unwrap_or_default();
-        add(&format!("version {name}: "), subset.get("trafficPolicy").unwrap_or(&Value::Null));
+        let version = super::names::version_of(subset).unwrap_or_default();
+        add(&format!("version {version}: "), subset.get("trafficPolicy").unwrap_or(&Value::Null));
     }
     out
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{SHOP, edit, lines, plan, render, render_with};
+use crate::compile::Rendered;
+use crate::source::SourceMap;
 use crate::state::{Record, Recorded, State};
 
 /// Fails where a line is missing, and shows what there is.
@@ -110,6 +112,43 @@ fn settings_have_old_and_new_numbers_and_their_line() {
             "cost shop/cart: forgets which pods are ejected: a broken one has to fail anew @cart",
             &format!("cost shop/web: {CUTS} @rate-limit 100/s each proxy"),
         ],
+    );
+}
+
+#[test]
+fn versions_are_called_what_the_source_calls_them() {
+    let release = |version: &str| {
+        format!("{SHOP}service store {{ port 80 http; allow none; expose store.example.com on ingress\n{version} }}\n")
+    };
+    let gates =
+        "canary { stage 20% pause; stage 100% pause; abort when error-rate > 1%; require 9 requests; on no-data hold }";
+    let running = release(&format!("version 7.2 -> 7.4\n{gates}"));
+    let at = |weight: u32| {
+        let record = Record { weight, ..Record::begin("7.2".into(), "7.4".into()) };
+        let recorded = Recorded { record: Some(record), ..Recorded::default() };
+        let mut state = State::default();
+        state.services.insert(("shop".into(), "store".into()), recorded);
+        state
+    };
+    let said = |before: &Rendered, (after, sources): (Rendered, SourceMap)| {
+        let mut said = lines(&plan(&before.bundle.files, &after), &sources);
+        said.retain(|line| line.starts_with("weights"));
+        said
+    };
+    let (before, _) = render(&release("version 7.2"));
+    let begun = said(&before, render_with(&running, &[], &at(0)));
+    has(
+        &begun,
+        &[
+            "weights shop/store: 7.2 100 %, 7.4 new at 0 % @expose store.example.com on ingress",
+            "weights shop/store: version `7.4` can be routed to: pods with version=7.4 @store",
+        ],
+    );
+    let (before, _) = render_with(&running, &[], &at(0));
+    let moved = said(&before, render_with(&running, &[], &at(20)));
+    assert!(
+        moved.iter().all(|line| line.contains("7.2 100 % -> 80 %, 7.4 0 % -> 20 %")) && !moved.is_empty(),
+        "{moved:?}"
     );
 }
 
