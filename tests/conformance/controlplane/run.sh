@@ -29,6 +29,7 @@ command -v git >/dev/null || not_run "git is missing: it serves the deploy repos
 command -v kubectl >/dev/null || not_run "kubectl is missing: it applies what meshc bootstrap writes"
 command -v make >/dev/null || not_run "make is missing: it rolls back"
 
+. "$here/../build.sh"
 build() { # folder, package, program, linker flags
   [ -x "$out/bin/$3" ] || echo "controlplane: building $3, which takes minutes the first time" >&2
   go -C "$here/$1" build -ldflags "-s -w $4" -o "$out/bin/$3" "$2" || not_run "$3 does not build"

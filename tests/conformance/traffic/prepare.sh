@@ -29,5 +29,6 @@ if [ ! -x "$envoy" ]; then
   chmod +x "$envoy"
 fi
 [ -x "$out/bin/traffic" ] || echo "traffic: building Istio's discovery server, which takes minutes the first time" >&2
+. "$traffic/../build.sh"
 go -C "$traffic" build -o "$out/bin/" ./cmd/... || not_run "it does not build"
 istio=$(go -C "$traffic" list -m -f '{{.Dir}}' istio.io/istio)
