@@ -97,9 +97,9 @@ fn selector(version: &Version) -> Option<&Value> {
     version.at("/spec/selector/matchLabels")
 }
 
-/// The folder of an object: the service's.
+/// The folder of an object, the service's: also of one that is neither declared nor published any more, and may be live.
 fn folder(object: &Object) -> Option<&str> {
-    object.desired.as_ref().or(object.tip()).map(Version::folder)
+    object.desired.iter().chain(object.live.iter().rev().flatten()).next().map(Version::folder)
 }
 
 impl<'o> Namespace<'o> {

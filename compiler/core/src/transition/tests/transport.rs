@@ -57,6 +57,26 @@ fn a_mode_that_may_not_be_live_counts() {
     assert_eq!(published(&step(&[&first], &strict), &strict), strict.files);
 }
 
+/// `web` is neither declared nor published any more, and its rule, which sends plaintext, may still be live.
+#[test]
+fn plaintext_of_a_service_that_is_gone_counts() {
+    let project = |mode: &str, web: &str| {
+        render(&format!(
+            "mesh shop {{ namespace shop; mtls {mode}; authorization dry-run }}\n\
+             environment prod {{ target istio 1.31 }}\n\
+             service cart {{ port 80 http; allow anyone }}\n{web}"
+        ))
+    };
+    let web = "service web { port 80 -> 8080 http { mtls disable }; allow anyone }\n";
+    let mut rule_alone = settled(&project("permissive", web));
+    rule_alone.remove(OF_SERVICE);
+    assert_eq!(at(&rule_alone, DR, "/spec/trafficPolicy/tls/mode"), json!("DISABLE"));
+    let (gone, strict) = (settled(&project("permissive", "")), project("strict", ""));
+    let mode = |live: &[&Texts]| modes(&[published(&step(live, &strict), &strict)], OF_NAMESPACE);
+    assert_eq!(mode(&[&rule_alone, &gone]), "PERMISSIVE");
+    assert_eq!(mode(&[&gone]), "STRICT");
+}
+
 /// A policy as a file.
 fn policy(name: &str, mode: Option<&str>, port: Option<&str>, selects: bool) -> Option<String> {
     let mode = mode?;
