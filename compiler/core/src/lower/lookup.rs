@@ -78,9 +78,7 @@ impl Place {
             _ => vec![Place::Other(key.port)],
         }
     }
-}
 
-impl Place {
     /// The places where something may stand that covers a setting, or that it covers: within one layer a caller may be
     /// allowed on many ports, line by line.
     fn to_look_within(key: &Key) -> Vec<Place> {
